@@ -1,0 +1,46 @@
+"""Carry a program from one LLM provider to the next.
+
+Importing this package imports nothing heavy: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from llm_migrate._version import __version__
+
+if TYPE_CHECKING:
+    from llm_migrate.taps.client import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
+    from llm_migrate.taps.transport import async_http_client, http_client
+
+__all__ = [
+    "AsyncAzureOpenAI",
+    "AsyncOpenAI",
+    "AzureOpenAI",
+    "OpenAI",
+    "__version__",
+    "async_http_client",
+    "http_client",
+]
+
+_HOME = {
+    "OpenAI": "llm_migrate.taps.client",
+    "AsyncOpenAI": "llm_migrate.taps.client",
+    "AzureOpenAI": "llm_migrate.taps.client",
+    "AsyncAzureOpenAI": "llm_migrate.taps.client",
+    "http_client": "llm_migrate.taps.transport",
+    "async_http_client": "llm_migrate.taps.transport",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value  # next time without this function
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Facts about providers, and the judge that reads them."""

@@ -1,0 +1,362 @@
+"""The shape of a provider file: facts about one vendor, each that can age with its source and date.
+
+Nothing here knows a vendor. An unknown fact is left out: absent never means zero or no.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StringConstraints, model_validator
+
+from llm_migrate.catalog.strict import Strict
+
+Scalar: TypeAlias = str | int | float | bool
+JsonValue: TypeAlias = Scalar | None | list["JsonValue"] | dict[str, "JsonValue"]
+Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Confidence: TypeAlias = Literal["high", "medium", "low"]
+Api: TypeAlias = Literal[
+    "chat",
+    "completions",
+    "responses",
+    "embeddings",
+    "images",
+    "audio",
+    "files",
+    "batch",
+    "fine_tuning",
+    "assistants",
+    "moderations",
+    "models",
+    "realtime",
+    "vector_stores",
+    "edits",
+    "engines",
+    "conversations",
+    "videos",
+]
+OutcomeClass: TypeAlias = Literal["limited", "quota", "region", "credential", "ambiguous", "request", "policy"]
+RuleEffect: TypeAlias = Literal["keep", "omit", "rename", "map", "clamp", "drop", "refuse", "emulate"]
+
+
+class Endpoint(Strict):
+    """One address of the vendor. `{resource}` in `base_url` stands for a part that the customer owns."""
+
+    id: Slug
+    base_url: str
+    region: Literal["mainland", "international", "global", "regional"]
+    state: Literal["current", "former"] = "current"
+    default: bool = False
+    dialect: str | None = None  # overrides the provider's
+    auth: str | None = None  # id of an [[auth]] entry; the first one by default
+    plan: str | None = None  # a separate product with its own keys ("coding plan")
+    opened_on: dt.date | None = None
+    closes_on: dt.date | None = None  # first day without service
+    note: str = ""
+    source: str
+    checked: dt.date
+
+
+class Auth(Strict):
+    """One way to prove who calls. `env` holds names for one secret, `pair_env` for an id with its secret."""
+
+    id: Slug
+    kind: Literal[
+        "bearer",
+        "azure-key",
+        "entra",
+        "jwt-hs256-zhipu",
+        "jwt-hs256-sensenova",
+        "tc3-hmac-sha256",
+        "bce-auth-v1",
+        "baidu-oauth",
+        "baidu-iam",
+    ]
+    env: tuple[str, ...] = ()  # most usual first
+    pair_env: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+    source: str = ""
+
+
+class WrapperNames(Strict):
+    """Framework classes that hide this vendor's SDK."""
+
+    module: str  # Python module or npm package
+    names: tuple[str, ...]
+
+
+class Names(Strict):
+    """What the scanner looks for. Globs use `*`; matching ignores case."""
+
+    hosts: tuple[str, ...] = ()  # host names; `*.x` for any sub-domain
+    env_key: tuple[str, ...] = ()  # variables that hold a credential
+    env_url: tuple[str, ...] = ()
+    env_model: tuple[str, ...] = ()
+    env_other: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()  # importable modules
+    pypi: tuple[str, ...] = ()
+    npm: tuple[str, ...] = ()
+    go: tuple[str, ...] = ()
+    maven: tuple[str, ...] = ()  # group:artifact globs
+    wrappers: tuple[WrapperNames, ...] = ()
+    models: tuple[str, ...] = ()  # globs of model ids
+    key_prefixes: tuple[str, ...] = ()  # how a literal key begins
+
+
+class Rule(Strict):
+    """What happens to one request parameter. The first rule that applies decides.
+
+    Conditions: `models` and `endpoints` (globs, empty = all), `values` (JSON scalars; an object counts as its
+    `type`, a list never matches), `when` (another field: scalars, or "present" / "absent"), `lacks` (an ability
+    that the model does not have). Effects: keep; omit (a value that says nothing, left out); rename (`to`);
+    map (`map`: old value -> new one); clamp (into `low`..`high`, at most `max_items`, to the model's `limit`);
+    drop; refuse; emulate (by `how`, named in code). `to` and `as_list` go with any effect that keeps a value.
+    `set` adds further fields to the request.
+    """
+
+    effect: RuleEffect
+    models: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    values: tuple[Scalar, ...] = ()
+    when: dict[str, tuple[Scalar, ...]] = {}
+    lacks: str | None = None
+    to: str | None = None
+    map: dict[str, Scalar] = {}
+    low: float | None = None
+    high: float | None = None
+    limit: Literal["max_output_tokens"] | None = None
+    max_items: int | None = None
+    as_list: bool = False
+    how: str | None = None
+    set: dict[str, JsonValue] = {}
+    advice: str = ""
+    source: str = ""
+
+
+class Default(Strict):
+    """A field that is added when the caller did not send it (nor any of `unless`)."""
+
+    field: str
+    value: JsonValue
+    models: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    when: dict[str, tuple[Scalar, ...]] = {}
+    unless: tuple[str, ...] = ()
+    advice: str = ""
+    source: str = ""
+
+
+class MessageRules(Strict):
+    """What the vendor demands of `messages`.
+
+    `parts` judges content parts by type, with the same rules as parameters; `text_parts = "join"` makes one string
+    of a list of text parts (`text_parts_models` narrows it).
+    """
+
+    roles: dict[str, str] = {}  # renamed roles: developer = "system"
+    system: Literal["anywhere", "first", "merge"] = "anywhere"
+    alternate: bool = False  # neighbours of one role are merged
+    needs_user: bool = False
+    last: tuple[str, ...] = ()  # roles that may end the list
+    empty_content: Literal["keep", "omit", "refuse"] = "keep"
+    reasoning_content: Literal["keep", "strip"] = "keep"
+    text_parts: Literal["keep", "join"] = "keep"
+    text_parts_models: tuple[str, ...] = ()
+    image_data_url: Literal["keep", "strip-prefix"] = "keep"
+    parts: dict[str, tuple[Rule, ...]] = {}
+    source: str = ""
+
+
+class ApiFacts(Strict):
+    """One API family of OpenAI at this vendor."""
+
+    offered: bool
+    path: str | None = None  # below the endpoint's base URL
+    unlisted: Literal["keep", "drop", "refuse"] = "keep"  # parameters that `params` does not name
+    params: dict[str, tuple[Rule, ...]] = {}
+    defaults: tuple[Default, ...] = ()
+    messages: MessageRules = MessageRules()
+    max_batch: int | None = None  # inputs in one embeddings call
+    advice: str = ""
+    source: str = ""
+
+
+class StreamFacts(Strict):
+    """Quirks of the vendor's event stream."""
+
+    done: bool = True  # ends with [DONE]
+    usage: Literal["when-asked", "always", "inside-choice"] = "when-asked"
+    filter_chunks: bool = False  # chunks without choices or without delta carry filter results
+    tool_calls: Literal["incremental", "whole"] = "incremental"
+    note: str = ""
+    source: str = ""
+
+
+class ResponseFacts(Strict):
+    """Where the vendor's answer differs from OpenAI's."""
+
+    finish_reasons: dict[str, str] = {}  # vendor's word -> OpenAI's, or "error"
+    reasoning_field: str = "reasoning_content"
+    cached_tokens: str | None = None  # key inside `usage` besides prompt_tokens_details.cached_tokens
+    source: str = ""
+
+
+class ErrorRule(Strict):
+    """One row of the error table; all given conditions must hold; the first match decides."""
+
+    status: tuple[int, ...] = ()
+    code: tuple[str, ...] = ()  # vendor codes as text; globs allowed
+    type: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()  # any of these, lower case, inside the message
+    outcome: OutcomeClass
+    to_status: int
+    to_type: str
+    to_code: str | None = None
+    retryable: bool = False
+    note: str = ""
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _has_condition(self) -> ErrorRule:
+        if not (self.status or self.code or self.type or self.text):
+            raise ValueError("an error row needs status, code, type or text")
+        return self
+
+
+class Price(Strict):
+    """A list price in the currency that is billed. Strings become Decimal; nothing is converted."""
+
+    currency: Literal["CNY", "USD"]
+    input_per_mtok: Decimal
+    output_per_mtok: Decimal | None = None
+    cached_input_per_mtok: Decimal | None = None
+    up_to_input_tokens: int | None = None  # tier: holds for requests up to this size
+    from_: dt.date | None = Field(default=None, alias="from")
+    until: dt.date | None = None
+    endpoint: str | None = None  # where only one endpoint bills so
+    source: str
+    checked: dt.date
+
+
+class Replacement(Strict):
+    """What the vendor named as successor, on a day: vendors edit this over time."""
+
+    model: str
+    captured: dt.date
+
+
+class Model(Strict):
+    """One model id as the vendor spells it."""
+
+    id: str
+    kind: Literal["chat", "embedding", "completion", "image", "audio", "moderation"] = "chat"
+    era: Literal["2024", "current", "former"] = "current"
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    abilities: tuple[
+        Literal["tools", "vision", "video", "thinking", "json_object", "json_schema", "streaming", "audio"], ...
+    ] = ()
+    always_thinking: bool = False
+    dimensions: tuple[int, ...] = ()  # first is the default
+    released_on: dt.date | None = None
+    retires_on: dt.date | None = None  # first day without service
+    retired: bool = False  # gone, day unknown
+    replacement: Replacement | None = None
+    endpoints: tuple[str, ...] = ()  # empty: all
+    prices: tuple[Price, ...] = ()
+    note: str = ""
+    source: str
+    checked: dt.date
+
+
+class Equivalent(Strict):
+    """A proposed counterpart here for OpenAI model ids. Judgement, not fact: used only when the user agrees."""
+
+    for_: tuple[str, ...] = Field(alias="for")  # globs
+    model: str
+    confidence: Confidence
+    loses: tuple[str, ...] = ()  # abilities that are lost
+    note: str = ""
+
+
+class OfferSplit(Strict):
+    """A share of an offer that only some models may use."""
+
+    models: tuple[str, ...]
+    amount: int
+
+
+class OfferWindow(Strict):
+    """When an offer can be used. Days are the vendor's, in `zone`; `until` is the last day that counts."""
+
+    kind: Literal["fixed", "after-activation", "daily", "rolling", "standing"]
+    from_: dt.date | None = Field(default=None, alias="from")
+    until: dt.date | None = None
+    days: int | None = None
+    hours: int | None = None
+    zone: str = "Asia/Shanghai"
+
+
+class Offer(Strict):
+    """A gift or standing quota."""
+
+    id: Slug
+    name: str
+    kind: Literal["free", "prepaid", "postpaid"] = "free"
+    unit: Literal["tokens", "input-tokens", "output-tokens", "calls", "points", "money"] = "tokens"
+    amount: int | None = None  # absent: no stated limit
+    currency: Literal["CNY", "USD"] | None = None
+    models: tuple[str, ...] = ()
+    split: tuple[OfferSplit, ...] = ()
+    window: OfferWindow
+    who: str = ""
+    exclusions: tuple[str, ...] = ()
+    at_zero: Literal["block", "bill"] | None = None
+    confidence: Confidence
+    note: str = ""
+    source: str
+    checked: dt.date
+
+
+class Provider(Strict):
+    """One provider file."""
+
+    id: Slug
+    name: str
+    aliases: tuple[str, ...] = ()
+    dialect: str
+    zone: str | None = None
+    home: str = ""
+    endpoints: tuple[Endpoint, ...]
+    auth: tuple[Auth, ...]
+    names: Names = Names()
+    apis: dict[Api, ApiFacts]
+    stream: StreamFacts = StreamFacts()
+    response: ResponseFacts = ResponseFacts()
+    errors: tuple[ErrorRule, ...] = ()
+    models: tuple[Model, ...] = ()
+    equivalents: tuple[Equivalent, ...] = ()
+    offers: tuple[Offer, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Provider:
+        ids = [m.id for m in self.models]
+        if ids != sorted(ids):
+            first = next(b for a, b in zip(ids, ids[1:], strict=False) if b < a)
+            raise ValueError(f"models are sorted by id: move {first!r} up")
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"model listed twice: {next(i for i in ids if ids.count(i) > 1)!r}")
+        if sum(e.default for e in self.endpoints) != 1:
+            raise ValueError("exactly one endpoint is the default")
+        known = {a.id for a in self.auth}
+        for endpoint in self.endpoints:
+            if endpoint.auth is not None and endpoint.auth not in known:
+                raise ValueError(f"endpoint {endpoint.id!r} names auth {endpoint.auth!r}, which is not in [[auth]]")
+        return self
+
+    @property
+    def default_endpoint(self) -> Endpoint:
+        """The endpoint that is used when a target names none."""
+        return next(e for e in self.endpoints if e.default)

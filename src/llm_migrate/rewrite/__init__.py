@@ -1,0 +1,1 @@
+"""Change code and configuration byte-exactly, with a journal that brings every byte back."""

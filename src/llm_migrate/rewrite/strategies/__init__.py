@@ -1,0 +1,1 @@
+"""One way of rewriting a file."""

@@ -1,0 +1,1 @@
+"""Signers: pure functions of credential, request and time."""

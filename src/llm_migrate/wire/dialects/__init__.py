@@ -1,0 +1,1 @@
+"""One module per API shape, not per vendor."""
