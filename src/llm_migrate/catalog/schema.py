@@ -37,6 +37,7 @@ Api: TypeAlias = Literal[
     "conversations",
     "videos",
 ]
+Ability: TypeAlias = Literal["tools", "vision", "video", "thinking", "json_object", "json_schema", "streaming", "audio"]
 OutcomeClass: TypeAlias = Literal["limited", "quota", "region", "credential", "ambiguous", "request", "policy"]
 RuleEffect: TypeAlias = Literal["keep", "omit", "rename", "map", "clamp", "drop", "refuse", "emulate"]
 
@@ -112,8 +113,8 @@ class Rule(Strict):
     `type`, a list never matches), `when` (another field: scalars, or "present" / "absent"), `lacks` (an ability
     that the model does not have). Effects: keep; omit (a value that says nothing, left out); rename (`to`);
     map (`map`: old value -> new one); clamp (into `low`..`high`, at most `max_items`, to the model's `limit`);
-    drop; refuse; emulate (by `how`, named in code). `to` and `as_list` go with any effect that keeps a value.
-    `set` adds further fields to the request.
+    drop; refuse; emulate (by `how`, named in code). `to`, `also` and `as_list` go with any effect that keeps a value.
+    `set` adds further fields to the request. Rules under the name "*" hold for parameters that have none of their own.
     """
 
     effect: RuleEffect
@@ -123,6 +124,7 @@ class Rule(Strict):
     when: dict[str, tuple[Scalar, ...]] = {}
     lacks: str | None = None
     to: str | None = None
+    also: tuple[str, ...] = ()  # further names that carry the same value
     map: dict[str, Scalar] = {}
     low: float | None = None
     high: float | None = None
@@ -253,11 +255,12 @@ class Model(Strict):
     id: str
     kind: Literal["chat", "embedding", "completion", "image", "audio", "moderation"] = "chat"
     era: Literal["2024", "current", "former"] = "current"
+    path: str | None = None  # last part of the URL, where an endpoint picks the model by address
     context_tokens: int | None = None
+    max_input_tokens: int | None = None  # where the vendor limits it below the context
     max_output_tokens: int | None = None
-    abilities: tuple[
-        Literal["tools", "vision", "video", "thinking", "json_object", "json_schema", "streaming", "audio"], ...
-    ] = ()
+    abilities: tuple[Ability, ...] = ()  # complete when given, but for `unsure`
+    unsure: tuple[Ability, ...] = ()  # unknown, or sources disagree: neither had nor lacked
     always_thinking: bool = False
     dimensions: tuple[int, ...] = ()  # first is the default
     released_on: dt.date | None = None
