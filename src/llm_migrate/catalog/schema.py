@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
+import pydantic
 from pydantic import Field, StringConstraints, model_validator
 
 from llm_migrate.catalog.strict import Strict
 
 Scalar: TypeAlias = str | int | float | bool
-JsonValue: TypeAlias = Scalar | None | list["JsonValue"] | dict[str, "JsonValue"]
+JsonValue: TypeAlias = pydantic.JsonValue  # a plain recursive alias sends pydantic into endless recursion
 Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
 Api: TypeAlias = Literal[
@@ -347,7 +349,7 @@ class Provider(Strict):
     def _whole(self) -> Provider:
         ids = [m.id for m in self.models]
         if ids != sorted(ids):
-            first = next(b for a, b in zip(ids, ids[1:], strict=False) if b < a)
+            first = next(b for a, b in pairwise(ids) if b < a)
             raise ValueError(f"models are sorted by id: move {first!r} up")
         if len(set(ids)) != len(ids):
             raise ValueError(f"model listed twice: {next(i for i in ids if ids.count(i) > 1)!r}")
