@@ -16,8 +16,9 @@ from tests.fakes.server import RefusalError, Reply, Request, Vendor
 # The customer names the deployments; the answer names the model behind.
 DEPLOYMENTS = {
     "desk-gpt4o": "gpt-4o-2024-05-13",
-    "desk-gpt35": "gpt-3.5-turbo-0125",
-    "desk-embedding": "text-embedding-3-small",
+    "gpt-4o": "gpt-4o-2024-05-13",
+    "gpt-3.5-turbo": "gpt-3.5-turbo-0125",
+    "text-embedding-3-small": "text-embedding-3-small",
 }
 CLASSIC = re.compile(r"/openai/deployments/(?P<deployment>[^/]+)/(?P<api>chat/completions|embeddings)")
 V1 = re.compile(r"/openai/v1/(?P<api>chat/completions|embeddings)")
