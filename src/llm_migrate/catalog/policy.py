@@ -251,6 +251,12 @@ def _value_in(value: Value, wanted: Sequence[JsonValue]) -> _Tri:
     return any(value == w and isinstance(value, bool) == isinstance(w, bool) for w in wanted)
 
 
+def _has_chars(value: Value, least: int, most: int) -> _Tri:
+    if isinstance(value, Unknown):
+        return None
+    return isinstance(value, str) and least <= len(value) <= most
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What one rule would do to one field."""
@@ -276,6 +282,8 @@ def _combine(policy: Policy, name: str, value: Value, body: Body, rules: Sequenc
         match = _applies(policy, rule, body)
         if rule.values:
             match = _all(match, _value_in(value, rule.values))
+        if rule.chars is not None:
+            match = _all(match, _has_chars(value, *rule.chars))
         if match is False:
             continue
         possible.append(_outcome(policy, rule, name, value))

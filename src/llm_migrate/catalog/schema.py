@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, cast
 
 import pydantic
 from pydantic import Field, StringConstraints, model_validator
@@ -112,9 +112,9 @@ class Rule(Strict):
     """What happens to one request parameter. The first rule that applies decides.
 
     Conditions: `models` and `endpoints` (globs, empty = all), `values` (JSON scalars; an object counts as its
-    `type`, a list never matches), `when` (another field: scalars, or "present" / "absent"), `lacks` (an ability
-    that the model does not have). Effects: keep; omit (a value that says nothing, left out); rename (`to`);
-    map (`map`: old value -> new one); clamp (into `low`..`high`, at most `max_items`, to the model's `limit`);
+    `type`, a list never matches), `chars` (least and most characters of a text), `when` (another field: scalars, or
+    "present" / "absent"), `lacks` (an ability that the model does not have). Effects: keep; omit (a value that says
+    nothing, left out); rename (`to`); map (`map`: old value -> new one); clamp (into `low`..`high`, at most `max_items`, to the model's `limit`);
     drop; refuse; emulate (by `how`, named in code). `to`, `also` and `as_list` go with any effect that keeps a value.
     `set` adds further fields to the request. Rules under the name "*" hold for parameters that have none of their own.
     """
@@ -123,6 +123,7 @@ class Rule(Strict):
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     values: tuple[Scalar, ...] = ()
+    chars: tuple[int, int] | None = None
     when: dict[str, tuple[Scalar, ...]] = {}
     lacks: str | None = None
     to: str | None = None
@@ -136,7 +137,7 @@ class Rule(Strict):
     how: str | None = None
     set: dict[str, JsonValue] = {}
     advice: str = ""
-    source: str = ""
+    source: str = ""  # the API's by default
 
 
 class Default(Strict):
@@ -185,6 +186,30 @@ class ApiFacts(Strict):
     max_batch: int | None = None  # inputs in one embeddings call
     advice: str = ""
     source: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_source(cls, table: object) -> object:
+        """Give the API's source to each rule, default and message table that names none of its own."""
+        if not isinstance(table, dict):
+            return table
+        rows = cast("dict[str, object]", table)
+        source = rows.get("source", "")
+        messages = rows.get("messages")
+        if isinstance(messages, dict):
+            rows = {**rows, "messages": {"source": source, **cast("dict[str, object]", messages)}}
+        return {key: _with_source(value, source) for key, value in rows.items()}
+
+
+def _with_source(value: object, source: object) -> object:
+    if isinstance(value, list):
+        return [_with_source(row, source) for row in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, object]", value)
+    if "effect" in table or "field" in table:
+        return {"source": source, **table}
+    return {key: _with_source(inner, source) for key, inner in table.items()}
 
 
 class StreamFacts(Strict):
@@ -269,6 +294,7 @@ class Model(Strict):
     retires_on: dt.date | None = None  # first day without service
     retired: bool = False  # gone, day unknown
     replacement: Replacement | None = None
+    free: bool = False  # costs nothing by the vendor's list; without it and without prices the price is unknown
     endpoints: tuple[str, ...] = ()  # empty: all
     prices: tuple[Price, ...] = ()
     note: str = ""
