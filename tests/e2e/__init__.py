@@ -1,0 +1,1 @@
+"""The whole path: the command line and the clients against fake vendors, as a team would use them."""
