@@ -137,7 +137,10 @@ def configured(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Pa
     return path
 
 
-TARGET = '[targets.new]\nprovider = "zhipu"\n{more}\n[chains.default]\ntargets = ["new"]\n[models."gpt-4o"]\nnew = "glm-5.3"\n'
+TARGET = (
+    '[targets.newhome]\nprovider = "zhipu"\n{more}\n'
+    '[chains.default]\ntargets = ["newhome"]\n[models."gpt-4o"]\nnewhome = "glm-5.3"\n'
+)
 
 
 def test_a_wrong_key_in_the_configuration_gets_a_suggestion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +200,7 @@ def test_a_refused_connection_is_the_sdk_s_own_error(tmp_path: Path, monkeypatch
     with pytest.raises(openai.APIError) as caught, llm_migrate.OpenAI() as client:
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])
 
-    assert "new" in str(caught.value)
+    assert "newhome" in str(caught.value)
     assert str(port) not in str(caught.value)
 
 
@@ -209,4 +212,4 @@ def test_an_unmapped_model_names_the_line_to_add(tmp_path: Path, monkeypatch: py
         client.chat.completions.create(model="gpt-4-turbo", messages=[{"role": "user", "content": "x"}])
 
     assert '[models."gpt-4-turbo"]' in str(caught.value)
-    assert "new" in str(caught.value)
+    assert "newhome" in str(caught.value)
