@@ -1,0 +1,138 @@
+"""The async way out: aiohttp, one session for each event loop of the process.
+
+aiohttp takes a tenth of the processor time of httpx2's pool at hundreds of calls at once. A session belongs to the
+loop it was opened on; an async generator owns it, so that `asyncio.run` closes it with the loop's other generators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from llm_migrate.engine import routes
+from llm_migrate.engine.causes import plain_cause
+from llm_migrate.engine.steps import Failure, Head
+from llm_migrate.wire.exchange import Outgoing
+
+_OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # aiohttp's, which we do not send
+_NEVER_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientProxyConnectionError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+
+class AiohttpUpstream:
+    """Sends over the session of the running loop; see `AsyncUpstream`."""
+
+    async def send(self, outgoing: Outgoing, *, connect_s: float, until: float) -> AiohttpExchange | Failure:
+        """Send one request."""
+        session = await _session()
+        try:
+            async with asyncio.timeout(until - time.monotonic()):
+                response = await session.request(
+                    outgoing.method,
+                    URL(outgoing.url, encoded=True),
+                    data=outgoing.body,
+                    headers=outgoing.headers,
+                    skip_auto_headers=_OWN_HEADERS,
+                    allow_redirects=False,
+                    proxy=routes.proxy_for(outgoing.url),
+                    ssl=routes.tls() if outgoing.url.startswith("https:") else True,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s),
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError) as e:
+            return _failure(e)
+        return AiohttpExchange(response)
+
+    async def close(self) -> None:
+        """Do nothing: the session serves every client of this loop and ends with it."""
+
+
+class AiohttpExchange:
+    """An answer that is being read; see `AsyncExchange`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.head = Head(response.status, {name.lower(): value for name, value in response.headers.items()})
+        self._response = response
+        self._loop = asyncio.get_running_loop()
+
+    async def read(self, until: float) -> bytes | Failure:
+        """Return the next bytes; empty at the end."""
+        content = self._response.content
+        try:
+            async with asyncio.timeout(until - time.monotonic()):
+                return await content.readany()
+        except (aiohttp.ClientError, OSError, TimeoutError) as e:
+            return _failure(e)
+
+    async def close(self, *, whole: bool = False) -> None:
+        """Give the connection back; aiohttp closes one whose answer is not over."""
+        if whole and not self._response.content.at_eof():
+            await asyncio.sleep(0)  # lets the last bytes in, if they are there
+        self._response.release()
+
+    def abandon(self) -> None:
+        """Have it closed by its own loop."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and its sockets with it
+            self._loop.call_soon_threadsafe(self._response.close)
+
+
+_Owner = AsyncGenerator[aiohttp.ClientSession, None]
+_sessions: dict[asyncio.AbstractEventLoop, tuple[_Owner, aiohttp.ClientSession]] = {}
+# Sessions of a parent process: closing them here would say goodbye on sockets that the parent still uses.
+_FORGOTTEN: Final[list[object]] = []
+
+
+async def _session() -> aiohttp.ClientSession:
+    loop = asyncio.get_running_loop()
+    found = _sessions.get(loop)
+    if found is not None and not found[1].closed:
+        return found[1]
+    for other in [known for known in _sessions if known.is_closed()]:
+        _, stale = _sessions.pop(other)
+        stale.detach()  # its loop is gone; nothing can be awaited there
+    owner = _own_session()
+    session = await anext(owner)
+    _sessions[loop] = (owner, session)
+    return session
+
+
+async def _own_session() -> _Owner:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,  # it would read ~/.netrc and overwrite a target's credential; `routes` finds the proxies
+    )
+    try:
+        yield session
+    finally:
+        _sessions.pop(asyncio.get_running_loop(), None)
+        await session.close()
+
+
+def _forget_all() -> None:
+    _FORGOTTEN.append(dict(_sessions))
+    _sessions.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _failure(error: BaseException) -> Failure:
+    never_sent = isinstance(error, _NEVER_SENT)
+    if isinstance(error, TimeoutError):
+        cause = "no connection within the time limit" if never_sent else "no answer within the time limit"
+        return Failure("unsent" if never_sent else "ambiguous", cause, timed_out=True)
+    return Failure("unsent" if never_sent else "ambiguous", plain_cause(error))

@@ -1,0 +1,240 @@
+"""The sync way out: httpx2's connection pool, with a limit on the whole attempt.
+
+It stands on `httpcore2`, the layer below httpx2's client: there the time that is left can be kept at every single
+read, so a server that sends one byte a second cannot hold a caller, and a call costs no second client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Final, cast
+from urllib.parse import unquote, urlsplit
+
+import httpcore2
+
+from llm_migrate.engine import routes
+from llm_migrate.engine.causes import plain_cause
+from llm_migrate.engine.steps import Failure, Head
+from llm_migrate.wire.exchange import Outgoing
+
+_DRAIN_S: Final = 0.05  # for the end of a body whose last event was seen
+_KEEPALIVE_S: Final = 15.0
+_NEVER_SENT: Final = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpcore2.PoolTimeout,
+    httpcore2.ProxyError,
+    httpcore2.UnsupportedProtocol,
+)
+_BROKE: Final = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    *_NEVER_SENT,
+)
+
+
+class PooledUpstream:
+    """Pooled connections for the threads of one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pools: dict[str | None, httpcore2.ConnectionPool] = {}
+        self._lost: SimpleQueue[PooledExchange] = SimpleQueue()
+        _ALL.add(self)
+
+    def send(self, outgoing: Outgoing, *, connect_s: float, until: float) -> PooledExchange | Failure:
+        """Send one request; see `Upstream`."""
+        self._close_lost()
+        pool = self._pool(routes.proxy_for(outgoing.url))
+        timeouts = {"connect": connect_s, "read": None, "write": None, "pool": connect_s}
+        url = httpcore2.URL(outgoing.url)
+        request = httpcore2.Request(
+            outgoing.method,
+            url,
+            headers=[*_framing(url, outgoing), *((n.encode(), v.encode()) for n, v in outgoing.headers)],
+            content=outgoing.body,
+            extensions={"timeout": timeouts},
+        )
+        try:
+            with _ends(until):
+                response = pool.handle_request(request)
+        except _BROKE as e:
+            return _failure(e)
+        return PooledExchange(response, self._lost)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._close_lost()
+        with self._lock:
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
+
+    def forget(self) -> None:
+        """Let go of connections that belong to the parent of this process, without touching them."""
+        _FORGOTTEN.append((self._pools, self._lost))
+        self._lock = threading.Lock()
+        self._pools = {}
+        self._lost = SimpleQueue()
+
+    def _pool(self, proxy: str | None) -> httpcore2.ConnectionPool:
+        pool = self._pools.get(proxy)
+        if pool is not None:
+            return pool
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = httpcore2.ConnectionPool(
+                    ssl_context=routes.tls(),
+                    proxy=_proxy(proxy),
+                    max_connections=None,
+                    max_keepalive_connections=100,
+                    keepalive_expiry=_KEEPALIVE_S,
+                    network_backend=_TimedBackend(),
+                )
+            return self._pools[proxy]
+
+    def _close_lost(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._lost.get_nowait().close()
+
+
+class PooledExchange:
+    """An answer that is being read; see `Exchange`."""
+
+    def __init__(self, response: httpcore2.Response, lost: SimpleQueue[PooledExchange]) -> None:
+        self.head = Head(response.status, {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in response.headers})
+        self._response = response
+        self._body = iter(cast("Iterable[bytes]", response.stream))
+        self._lost = lost
+
+    def read(self, until: float) -> bytes | Failure:
+        """Return the next bytes; empty at the end."""
+        try:
+            with _ends(until):
+                return next(self._body, b"")
+        except _BROKE as e:
+            return _failure(e)
+
+    def close(self, *, whole: bool = False) -> None:
+        """Give the connection back."""
+        if whole:
+            self.read(time.monotonic() + _DRAIN_S)
+        with contextlib.suppress(*_BROKE):
+            self._response.close()
+
+    def abandon(self) -> None:
+        """Have it closed by the next call; the vendor sees the end of the connection now."""
+        self._lost.put(self)
+        stream = self._response.extensions.get("network_stream")
+        sock = stream.get_extra_info("socket") if stream is not None else None
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError, ValueError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+_ALL: Final[weakref.WeakSet[PooledUpstream]] = weakref.WeakSet()
+# Connections of a parent process: closing them here would say goodbye on sockets that the parent still uses.
+_FORGOTTEN: Final[list[object]] = []
+
+
+def _forget_all() -> None:
+    for upstream in list(_ALL):
+        upstream.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+class _Deadline(threading.local):
+    until: float = float("inf")
+
+
+_DEADLINE: Final = _Deadline()
+
+
+@contextlib.contextmanager
+def _ends(until: float) -> Iterator[None]:
+    before, _DEADLINE.until = _DEADLINE.until, until
+    try:
+        yield
+    finally:
+        _DEADLINE.until = before
+
+
+def _left(timeout: float | None) -> float | None:
+    left = _DEADLINE.until - time.monotonic()
+    if left <= 0:
+        raise httpcore2.ReadTimeout("the deadline has passed")
+    if left == float("inf"):
+        return timeout
+    return left if timeout is None else min(left, timeout)
+
+
+class _TimedStream(httpcore2.NetworkStream):
+    """A connection whose every operation ends by the deadline of the thread that uses it."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _TimedBackend(httpcore2.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        return _TimedStream(super().connect_tcp(host, port, _left(timeout), local_address, socket_options))
+
+
+def _framing(url: httpcore2.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
+    default = {b"http": 80, b"https": 443}.get(url.scheme)
+    host = url.host if url.port in (None, default) else b"%b:%d" % (url.host, url.port)
+    return [(b"Host", host), (b"Content-Length", str(len(outgoing.body)).encode())]
+
+
+def _proxy(url: str | None) -> httpcore2.Proxy | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return httpcore2.Proxy(bare, auth=auth)
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, httpcore2.TimeoutException):
+        connecting = isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout)
+        cause = "no connection within the time limit" if connecting else "no answer within the time limit"
+        return Failure("unsent" if connecting else "ambiguous", cause, timed_out=True)
+    return Failure("unsent" if isinstance(error, _NEVER_SENT) else "ambiguous", plain_cause(error))

@@ -1,0 +1,136 @@
+"""What a call asks of its driver, what it is told back, and the record that the driver keeps.
+
+Nothing here acts. Instants are on the driver's monotonic clock, in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llm_migrate.wire.exchange import Outgoing
+
+State: TypeAlias = Literal["prepared", "sent", "answered", "committed", "done"]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One HTTP request to one target. The driver owns it and moves it on; a pure function prices it when abandoned.
+
+    Attributes:
+        target: name of the target.
+        model: id at the vendor.
+        state: how far it came; `committed` once content went to the caller.
+        delivered_bytes: how much of the answer the caller has.
+    """
+
+    target: str
+    model: str
+    state: State = "prepared"
+    delivered_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request; answer with `Head` or `Failure`."""
+
+    outgoing: Outgoing
+    attempt: Attempt
+    connect_s: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read what there is of the answer; answer with bytes (empty: the end) or `Failure`."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait; answer with None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the caller gets, once a call: whole with `body`, or the head of a stream whose events follow (None)."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Give events of a stream to the caller; answer with None. The first one of a call is its commit.
+
+    Attributes:
+        payload: whole events.
+        whole: these are the last ones, and the answer is complete.
+    """
+
+    payload: bytes
+    whole: bool = False
+
+
+# A driver closes the answer it holds before it sends or sleeps, and when the call ends.
+Command: TypeAlias = Send | Read | Sleep | Reply | Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of an answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer, or no more of it.
+
+    Attributes:
+        outcome: `unsent` when the request cannot have reached the vendor.
+        cause: what happened, in words that name no address.
+        timed_out: a time limit passed.
+    """
+
+    outcome: Literal["unsent", "ambiguous"]
+    cause: str
+    timed_out: bool = False
+
+
+Result: TypeAlias = Head | Failure | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often.
+
+    Attributes:
+        connect_s: for a connection.
+        read_s: the caller's read limit, between bytes of a stream.
+        total_s: for a whole call that is not streamed.
+        first_token_s: for the first content of a stream, while another target could still serve.
+        target_attempts: requests to one target.
+        call_attempts: requests of one call.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 600.0
+    total_s: float = 570.0
+    first_token_s: float = 120.0
+    target_attempts: int = 3
+    call_attempts: int = 5
+
+
+@dataclass(slots=True)
+class Journey:
+    """All attempts of one call, and why the first ones were left."""
+
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    reasons: list[str] = field(default_factory=list[str])

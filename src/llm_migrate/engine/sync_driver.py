@@ -1,0 +1,123 @@
+"""Does what a call says, in the calling thread."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+from llm_migrate.engine.call import Steps
+from llm_migrate.engine.steps import Attempt, Emit, Failure, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.upstream import Exchange, Upstream
+
+
+class SyncRun:
+    """One call under way: `start` it, then iterate what it streams, then `close` it."""
+
+    def __init__(self, steps: Steps, upstream: Upstream, sleep: Callable[[float], None]) -> None:
+        self._steps = steps
+        self._upstream = upstream
+        self._sleep = sleep
+        self._holding = _Holding()
+
+    def start(self) -> Reply:
+        """Go on until the caller can be answered."""
+        try:
+            command = self._advance()
+        except BaseException:
+            self._holding.release()
+            raise
+        if not isinstance(command, Reply):
+            raise RuntimeError("a call ended without a reply")
+        if command.body is not None:
+            self.close()
+        else:
+            # A caller may drop the stream without closing it; the connection must not wait for the next collection
+            # of garbage in some other thread, nor be closed with locks held by this one.
+            weakref.finalize(self, self._holding.abandon).atexit = False
+        return command
+
+    def __iter__(self) -> SyncRun:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next events.
+
+        Raises:
+            StopIteration: nothing follows; what came before was complete only if it ended with `[DONE]`.
+        """
+        try:
+            command = self._advance()
+        except BaseException:
+            self._holding.release()
+            raise
+        if not isinstance(command, Emit):
+            raise StopIteration
+        self._holding.note(command)
+        return command.payload
+
+    def close(self) -> None:
+        """Stop here; the connection is given back."""
+        self._steps.close()
+        self._holding.release()
+
+    def _advance(self) -> Reply | Emit | None:
+        holding = self._holding
+        result: Result = None
+        while True:
+            try:
+                command = self._steps.send(result)
+            except StopIteration:
+                holding.release()
+                return None
+            match command:
+                case Read(until):
+                    result = holding.read(until)
+                case Emit() | Reply():
+                    return command
+                case Send():
+                    holding.release()
+                    result = self._send(command)
+                case Sleep(seconds):
+                    holding.release()
+                    self._sleep(seconds)
+                    result = None
+
+    def _send(self, command: Send) -> Result:
+        command.attempt.state = "sent"
+        self._holding.attempt = command.attempt
+        exchange = self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)
+        if isinstance(exchange, Failure):
+            return exchange
+        command.attempt.state = "answered"
+        self._holding.exchange = exchange
+        return exchange.head
+
+
+class _Holding:
+    """The answer that is open just now; apart from the run, so that a finalizer can hold it."""
+
+    __slots__ = ("attempt", "exchange")
+
+    def __init__(self) -> None:
+        self.attempt: Attempt | None = None
+        self.exchange: Exchange | None = None
+
+    def read(self, until: float) -> bytes | Failure:
+        if self.exchange is None:
+            return Failure("ambiguous", "the answer was closed")
+        return self.exchange.read(until)
+
+    def note(self, emit: Emit) -> None:
+        if self.attempt is not None:
+            self.attempt.state = "done" if emit.whole else "committed"
+            self.attempt.delivered_bytes += len(emit.payload)
+
+    def release(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.close(whole=self.attempt is not None and self.attempt.state == "done")
+
+    def abandon(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.abandon()

@@ -1,0 +1,138 @@
+"""What every tap shares: from a request of the OpenAI SDK to the steps of a call. No HTTP client is known here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from llm_migrate.catalog.policy import Effect
+from llm_migrate.config import Config, Target
+from llm_migrate.engine.call import Plan, Steps, World, run
+from llm_migrate.engine.steps import Command, Journey, Limits, Reply, Result
+from llm_migrate.taps.listing import list_models
+from llm_migrate.wire.exchange import Call, OpenAIError, Outgoing, RefusedError, parse_call
+
+RETRIES: Final = "llm_migrate.max_retries"  # request extension: the caller's `max_retries`
+HTTP2: Final[dict[str, bytes]] = {"http_version": b"HTTP/2"}  # the SDK then ends a stream at [DONE] without draining
+
+_CONNECT_S: Final = 5.0
+_READ_S: Final = 600.0  # where the caller sets no limit
+_ANSWER_SHARE: Final = 0.95  # of the caller's limit, so that the answer is there before the caller gives up
+
+_log = logging.getLogger("llm_migrate")
+_adapt_log = logging.getLogger("llm_migrate.adapt")
+_log.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as a client hands it to its transport.
+
+    Attributes:
+        method: HTTP method.
+        path: percent-encoded path, query allowed.
+        content: body.
+        extensions: the client's; `timeout` and `RETRIES` are read.
+    """
+
+    method: str
+    path: str
+    content: bytes
+    extensions: Mapping[str, object]
+
+
+class Tap:
+    """A chain of a configuration, ready to serve calls from any thread."""
+
+    def __init__(self, config: Config, chain: str = "default", world: World | None = None) -> None:
+        self.config = config
+        self.chain = config.chain(chain)
+        self._world = world or _REAL
+        self._told: set[tuple[str, str, str]] = set()
+
+    def open(self, asked: Asked) -> Steps:
+        """Return the steps that serve a request."""
+        try:
+            call = parse_call(asked.method, asked.path, asked.content)
+        except RefusedError as e:
+            return _answered(_refusal(_said_plainly(e.error, asked)))
+        if call.api == "models":
+            return _answered(list_models(self.config, self.chain, call.path))
+        return run(call, self._plan(call, asked.extensions), Journey())
+
+    def _plan(self, call: Call, extensions: Mapping[str, object]) -> Plan:
+        def model_for(target: Target, asked: str) -> str:
+            return self.config.model_for(target, asked, api=call.api)
+
+        return Plan(
+            self.chain.targets, model_for, self.config.adapt, _limits(extensions), self._world, notice=self._notice
+        )
+
+    def _notice(self, target: Target, outgoing: Outgoing) -> None:
+        """Warn, once for each (target, model, subject), of what a vendor does not get as it was asked."""
+        if self.config.adapt != "warn":
+            return
+        for ruling in outgoing.rulings:
+            key = (target.name, outgoing.model, ruling.subject)
+            if ruling.verdict == "as-is" or key in self._told:
+                continue
+            self._told.add(key)
+            effect = Effect(ruling.effect).name.lower()
+            _adapt_log.warning("%s: %s: %s is %s%s", *key, effect, f": {ruling.advice}" if ruling.advice else "")
+
+
+def internal_error(error: Exception) -> Reply:
+    """Return the answer for a fault of ours. The log gets its place but not its text, which may hold a prompt."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
+    _log.error("a fault of llm-migrate itself: %s at %s", type(error).__name__, place)
+    message = f"llm-migrate: internal error: {type(error).__name__} at {place}; please report it"
+    return _refusal(OpenAIError(500, message, "server_error", None, "internal_error", "ambiguous"))
+
+
+_REAL: Final = World(time.monotonic, time.time, random.random, lambda: f"llm-migrate-{os.urandom(12).hex()}")
+
+
+def _limits(extensions: Mapping[str, object]) -> Limits:
+    timeouts = extensions.get("timeout")
+    table = timeouts if isinstance(timeouts, dict) else {}
+    read_s = _seconds(table.get("read"), _READ_S)
+    retries = extensions.get(RETRIES)
+    tries = Limits().target_attempts
+    return Limits(
+        connect_s=min(_CONNECT_S, _seconds(table.get("connect"), _CONNECT_S)),
+        read_s=read_s,
+        total_s=read_s * _ANSWER_SHARE,
+        target_attempts=min(tries, retries + 1) if isinstance(retries, int) else tries,
+    )
+
+
+def _seconds(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) else otherwise
+
+
+def _answered(reply: Reply) -> Steps:
+    def steps() -> Generator[Command, Result, None]:
+        yield reply
+
+    return steps()
+
+
+def _refusal(error: OpenAIError) -> Reply:
+    headers = (("content-type", "application/json"), ("x-should-retry", "false"))
+    return Reply(error.status, headers, error.body())
+
+
+def _said_plainly(error: OpenAIError, asked: Asked) -> OpenAIError:
+    if error.code != "unknown_url":
+        return error
+    place = f"{asked.method} {asked.path.partition('?')[0][-80:]}"
+    return OpenAIError(404, f"{place} is not offered through llm-migrate yet", code="unknown_url")
+
