@@ -93,6 +93,7 @@ class WrapperNames(Strict):
 class Names(Strict):
     """What the scanner looks for. Globs use `*`; matching ignores case."""
 
+    words: tuple[str, ...] = ()  # mean this vendor inside longer names; empty: the id and all aliases
     hosts: tuple[str, ...] = ()  # host names; `*.x` for any sub-domain
     env_key: tuple[str, ...] = ()  # variables that hold a credential
     env_url: tuple[str, ...] = ()
@@ -114,9 +115,10 @@ class Rule(Strict):
     Conditions: `models` and `endpoints` (globs, empty = all), `values` (JSON scalars; an object counts as its
     `type`, a list never matches), `chars` (least and most characters of a text), `when` (another field: scalars, or
     "present" / "absent"), `lacks` (an ability that the model does not have). Effects: keep; omit (a value that says
-    nothing, left out); rename (`to`); map (`map`: old value -> new one); clamp (into `low`..`high`, at most `max_items`, to the model's `limit`);
-    drop; refuse; emulate (by `how`, named in code). `to`, `also` and `as_list` go with any effect that keeps a value.
-    `set` adds further fields to the request. Rules under the name "*" hold for parameters that have none of their own.
+    nothing, left out); rename (`to`); map (`map`: old value -> new one); clamp (into `low`..`high`, at most
+    `max_items`, to the model's `limit`); drop; refuse; emulate (by `how`, named in code). `to`, `also` and `as_list` go
+    with any effect that keeps a value. `set` adds further fields to the request. Rules under the name "*" hold for
+    parameters that have none of their own.
     """
 
     effect: RuleEffect
