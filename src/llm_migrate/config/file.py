@@ -1,0 +1,83 @@
+"""The shape of `llm-migrate.toml`. Messages never repeat a value: it may be a key or an address."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from llm_migrate.catalog.strict import Strict
+from llm_migrate.config.secret import parse_source
+
+
+def _key_reference(text: str) -> str:
+    parse_source(text)
+    return text
+
+
+KeyReference = Annotated[str, AfterValidator(_key_reference)]
+
+
+class TargetTable(Strict):
+    """One place to send requests to.
+
+    `endpoint` is the catalog's id of an endpoint or the customer's own address at the vendor; `base_url` is any
+    address that speaks the same format.
+    """
+
+    provider: str
+    endpoint: str | None = Field(default=None, repr=False)
+    base_url: str | None = Field(default=None, repr=False)
+    api_key: KeyReference | None = Field(default=None, repr=False)
+    auth: str | None = None  # id of one of the provider's ways to sign
+    api_version: str | None = None
+    trust_host: bool = False
+
+
+class ChainTable(Strict):
+    """Targets in the order in which they are asked."""
+
+    targets: tuple[str, ...] = Field(min_length=1)
+    order: Literal["ordered", "free-first", "cheapest", "weighted"] = "ordered"
+
+
+class BudgetTable(Strict):
+    """A limit on what a target may use."""
+
+    target: str
+    models: tuple[str, ...] = ()
+    tokens: int = Field(gt=0)
+    from_: dt.date | None = Field(default=None, alias="from")
+    until: dt.date | None = None
+
+
+class AdaptTable(Strict):
+    """What to do with a request that cannot be kept as it is."""
+
+    policy: Literal["strict", "warn", "silent"] = "warn"
+
+
+class LedgerTable(Strict):
+    """Where budgets are kept."""
+
+    url: str | None = Field(default=None, repr=False)
+
+
+class GatewayTable(Strict):
+    """The local gateway."""
+
+    keys: tuple[KeyReference, ...] = Field(default=(), repr=False)
+
+
+class ConfigFile(Strict):
+    """The whole file."""
+
+    suggest: bool = False
+    targets: dict[str, TargetTable] = Field(min_length=1)
+    models: dict[str, dict[str, str]] = Field(default_factory=dict)
+    chains: dict[str, ChainTable] = Field(default_factory=dict)
+    budgets: dict[str, BudgetTable] = Field(default_factory=dict)
+    adapt: AdaptTable = AdaptTable()
+    ledger: LedgerTable | None = None
+    gateway: GatewayTable | None = None

@@ -1,0 +1,124 @@
+"""Where a key comes from, and a wrapper that keeps it out of everything printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, final
+
+from llm_migrate.errors import CredentialError
+
+SourceKind: TypeAlias = Literal["env", "file", "plain"]
+
+_KINDS: Final[dict[str, SourceKind]] = {"env": "env", "file": "file", "plain": "plain"}
+
+FORMS: Final = "write env:NAME, file:PATH or plain:..."
+
+
+@final
+class Secret:
+    """A key. `repr`, `str` and `format` never show it; `reveal` does."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the key itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not to be written anywhere")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CredentialSource:
+    """Where a key is found; read only when it is needed.
+
+    Attributes:
+        kind: environment, file, or the configuration itself.
+        names: variables to try in order, the path, or the key.
+    """
+
+    kind: SourceKind
+    names: tuple[str, ...]
+
+    @property
+    def is_ambient(self) -> bool:
+        """Whether the key belongs to the machine, not to the configuration file that points at it."""
+        return self.kind != "plain"
+
+    def __repr__(self) -> str:
+        return f"CredentialSource({self.kind!r})"
+
+    def read(self, target: str, environ: Mapping[str, str]) -> Secret:
+        """Return the key.
+
+        Raises:
+            CredentialError: absent or not usable in a header; names the target and the variable or file.
+        """
+        match self.kind:
+            case "plain":
+                value = self.names[0]
+            case "env":
+                value = _from_environment(target, self.names, environ)
+            case "file":
+                value = _from_file(target, Path(self.names[0]).expanduser())
+        if not value.isascii() or not value.isprintable() or " " in value:
+            # Such a value would break the header or smuggle a second one in.
+            raise CredentialError(f"{target}: the key has a character that no key can have (from {self._origin()})")
+        return Secret(value)
+
+    def _origin(self) -> str:
+        return "api_key" if self.kind == "plain" else " or ".join(self.names)
+
+
+def parse_source(text: str) -> CredentialSource:
+    """Read the `api_key` of a target.
+
+    Raises:
+        ValueError: not one of the three forms; the message does not repeat the text, for it may be a key.
+    """
+    word, colon, rest = text.partition(":")
+    kind = _KINDS.get(word)
+    if not colon or kind is None:
+        raise ValueError(f"a key does not stand in this file as it is: {FORMS}")
+    if not rest.strip():
+        raise ValueError(f"nothing after {kind}:")
+    return CredentialSource(kind, (rest if kind == "plain" else rest.strip(),))
+
+
+def _from_environment(target: str, names: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    if not names:
+        raise CredentialError(f'{target}: no key: the catalog knows no variable for it; add  api_key = "env:NAME"')
+    for name in names:
+        value = environ.get(name, "").strip()
+        if value:
+            return value
+    first, *others = names
+    more = f" (or {', '.join(others)})" if others else ""
+    raise CredentialError(f"{target}: no key: set {first}{more}")
+
+
+def _from_file(target: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        reason = e.strerror if isinstance(e, OSError) else "not UTF-8"
+        raise CredentialError(f"{target}: key file {path}: {reason}") from None
+    if not text:
+        raise CredentialError(f"{target}: key file {path}: empty")
+    return text

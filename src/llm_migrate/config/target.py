@@ -1,0 +1,164 @@
+"""What a read configuration is: targets, chains, and how models are called.
+
+`repr` and `str` of everything here show names only, never a key or an address.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from llm_migrate.catalog.policy import find_model, suggest_model
+from llm_migrate.catalog.schema import Api, Auth, Endpoint, Provider
+from llm_migrate.config.secret import CredentialSource, Secret
+from llm_migrate.errors import ConfigError
+
+Adapt: TypeAlias = Literal["strict", "warn", "silent"]
+Order: TypeAlias = Literal["ordered"]
+
+REFERENCE: Final = "openai"  # the provider whose model ids programs ask for, so that it needs no mapping
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target:
+    """One place to send requests to.
+
+    Attributes:
+        name: as the configuration calls it.
+        provider: its facts.
+        endpoint: the catalog's endpoint that it is, or behaves like.
+        base_url: address without a trailing slash.
+        auth: how requests are signed.
+        api_version: a dated version for the route with deployments; None elsewhere.
+        trust_host: the configuration allows this host to see a key of the machine.
+        source: where the key is found.
+    """
+
+    name: str
+    provider: Provider
+    endpoint: Endpoint
+    base_url: str
+    auth: Auth
+    api_version: str | None
+    trust_host: bool
+    source: CredentialSource
+
+    def credential(self) -> Secret:
+        """Return the key, read now.
+
+        Raises:
+            CredentialError: no key; names the variable to set.
+        """
+        return self.source.read(self.name, os.environ)
+
+    @property
+    def dialect(self) -> str:
+        """Name of the dialect that this target speaks."""
+        return self.endpoint.dialect or self.provider.dialect
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r}, provider={self.provider.id!r}, endpoint={self.endpoint.id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Targets in the order in which they are asked."""
+
+    name: str
+    targets: tuple[Target, ...]
+    order: Order = "ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration, read and checked.
+
+    Attributes:
+        path: the file; None for one made from a `base_url`.
+        targets: by name, in the order of the file.
+        chains: by name; there is always one called "default" unless the file names others only.
+        models: asked id -> target name -> the id there.
+        adapt: what to do with a request that cannot be kept as it is.
+        suggest: whether the catalog's proposals serve unmapped models.
+    """
+
+    path: Path | None
+    targets: Mapping[str, Target]
+    chains: Mapping[str, Chain]
+    models: Mapping[str, Mapping[str, str]]
+    adapt: Adapt = "warn"
+    suggest: bool = False
+
+    def chain(self, name: str = "default") -> Chain:
+        """Return a chain.
+
+        Raises:
+            ConfigError: no such chain; names the ones there are.
+        """
+        found = self.chains.get(name)
+        if found is None:
+            known = ", ".join(self.chains)
+            raise ConfigError(f"{self._where()}: no chain {name!r}{nearest(name, self.chains)}; there are: {known}")
+        return found
+
+    def model_for(self, target: Target, asked: str, *, api: Api = "chat") -> str:
+        """Return what a model is called at a target.
+
+        The mapping decides; else an id of the vendor's own serves itself; else, only with `suggest = true` and never
+        for embeddings (another model's vectors do not fit the stored ones), the catalog's proposal.
+
+        Raises:
+            ConfigError: nothing says it; names the line to add.
+        """
+        mapped = self.models.get(asked, {}).get(target.name)
+        if mapped is not None:
+            return mapped
+        provider = target.provider
+        if provider.id == REFERENCE or _is_own_id(provider, asked):
+            return asked
+        proposal = suggest_model(provider, asked) if api != "embeddings" else None
+        if proposal is not None and _kind(provider, proposal[0]) == "embedding":
+            proposal = None
+        if proposal is not None and self.suggest:
+            return proposal[0]
+        example = proposal[0] if proposal else "NAME-THERE"
+        line = f'[models.{_quoted(asked)}]  {_bare(target.name)} = "{example}"'
+        raise ConfigError(f"{self._where()}: {target.name}: nothing says what {asked[:80]!r} is there: add  {line}")
+
+    def _where(self) -> str:
+        return self.path.name if self.path else "configuration"
+
+    def __repr__(self) -> str:
+        path = str(self.path) if self.path else None
+        return f"Config(path={path!r}, targets={list(self.targets)!r}, chains={list(self.chains)!r})"
+
+
+def nearest(word: str, known: Mapping[str, object]) -> str:
+    """Return `; did you mean ...?`, or nothing."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _is_own_id(provider: Provider, model: str) -> bool:
+    if find_model(provider, model) is not None:
+        return True
+    # Newer than the catalog, fine-tuned or private, but named as this vendor names its models.
+    return any(fnmatchcase(model.lower(), pattern.lower()) for pattern in provider.names.models)
+
+
+def _kind(provider: Provider, model: str) -> str | None:
+    found = find_model(provider, model)
+    return found.kind if found else None
+
+
+def _bare(key: str) -> str:
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _quoted(key)
+
+
+def _quoted(key: str) -> str:
+    return '"' + key[:80].replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,55 @@
+"""What goes to a vendor, and what comes back whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llm_migrate.catalog.policy import Ruling
+from llm_migrate.catalog.schema import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One HTTP request, ready to be sent.
+
+    Attributes:
+        method: HTTP method.
+        url: whole address.
+        headers: all that the vendor needs; nothing of the caller's own.
+        body: JSON; empty for GET.
+        stream: whether events are expected.
+        model: the vendor's id.
+        rulings: what the judge said of the request.
+        adapted: what was changed, for the header `x-llm-migrate-adapted`; "" if nothing.
+        now_s: Unix time of the request, for answers that carry none.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    stream: bool
+    model: str
+    rulings: tuple[Ruling, ...] = ()
+    adapted: str = ""
+    now_s: float = 0.0
+
+    def made_up_id(self, prefix: str) -> str:
+        """Return an id for an answer that has none; the same one for the same request."""
+        seed = self.body + repr(self.now_s).encode()
+        return prefix + hashlib.blake2b(seed, digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer in OpenAI's form.
+
+    Attributes:
+        body: complete and typed JSON.
+        usage: what the vendor counted; None if it said nothing.
+    """
+
+    body: bytes = field(repr=False)
+    usage: Mapping[str, JsonValue] | None

@@ -1,0 +1,240 @@
+"""Read a vendor's stream chunk by chunk, completing each to OpenAI's schema (R11).
+
+A chunk that is complete already is handed on as the bytes it came in. A finish that never came is an error, whatever
+else came (R1, R5).
+"""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import orjson
+
+from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.config import Target
+from llm_migrate.wire.answer import broken, complete_chat, head_of, read_error
+from llm_migrate.wire.call import Call
+from llm_migrate.wire.complete import (
+    Table,
+    complete_extras,
+    complete_finish,
+    complete_head,
+    complete_logprobs,
+    complete_text,
+    complete_usage,
+    missing_usage,
+)
+from llm_migrate.wire.event import Chunk, Done, Event, Fault
+from llm_migrate.wire.failure import OpenAIError, find_failure
+from llm_migrate.wire.outgoing import Outgoing
+from llm_migrate.wire.sse import SseError, SseEvent, SseParser
+from llm_migrate.wire.tool_deltas import ToolDeltas
+
+_OBJECT: Final = "chat.completion.chunk"
+_CONTENT: Final = ("content", "reasoning_content", "tool_calls", "refusal", "function_call", "audio")
+_MAX_HEAD: Final = 64 * 1024  # of a body that turns out to be no stream
+_HEAD_KEYS: Final = frozenset({"id", "object", "created", "model", "choices", "usage"})
+
+
+class StreamReader:
+    """Turns the bytes of one stream into chunks, then `Done` or `Fault`, after which nothing follows.
+
+    Attributes:
+        usage: what the vendor counted so far; None if it said nothing.
+    """
+
+    def __init__(self, target: Target, call: Call, outgoing: Outgoing) -> None:
+        self.usage: Table | None = None
+        self._target = target
+        self._call = call
+        self._outgoing = outgoing
+        self._facts = target.provider.response
+        self._sse = SseParser()
+        self._head = bytearray()  # kept until the first event: it may be no stream at all
+        self._seen_event = False
+        self._identity: tuple[str, int, str] | None = None
+        self._finished: dict[int, bool] = {}  # choice index -> a finish was seen
+        self._tools = ToolDeltas(outgoing)
+        self._extras: Table = {}  # of chunks without choices, for the next one that has some
+        self._over = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return what these bytes complete."""
+        if self._over:
+            return []
+        if not self._seen_event and len(self._head) < _MAX_HEAD:
+            self._head += data[:_MAX_HEAD]
+        out: list[Event] = []
+        try:
+            events = self._sse.feed(data)
+        except SseError as e:
+            return self._fault(out, broken(self._target, f"the stream has {e}"))
+        for event in events:
+            self._take(event, out)
+            if self._over:
+                break
+        return out
+
+    def finish(self) -> list[Event]:
+        """Return what the end of the bytes means."""
+        if self._over:
+            return []
+        out: list[Event] = []
+        if not self._seen_event:
+            return self._no_stream(out)
+        return self._end(out)
+
+    def _take(self, event: SseEvent, out: list[Event]) -> None:
+        data = event.data
+        self._seen_event = True
+        if data.startswith(b"[DONE]"):
+            self._end(out)
+            return
+        if not data.strip():
+            return
+        try:
+            chunk = cast("JsonValue", orjson.loads(data))
+        except orjson.JSONDecodeError:
+            chunk = None
+        if not isinstance(chunk, dict):
+            self._garbage(out)
+            return
+        choices = chunk.get("choices")
+        if chunk.get("error") or event.type == "error" or not isinstance(choices, list) or not choices:
+            self._take_aside(event, chunk, out)
+        else:
+            self._take_choices(chunk, choices, data, out)
+
+    def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
+        """Take an event that carries no choice: an error, the count, or facts about the prompt."""
+        if event.type == "error" or find_failure(chunk) is not None:
+            self._fault(out, read_error(self._target, self._outgoing, 200, {}, event.data))
+            return
+        self._count(chunk.get("usage"))
+        self._extras.update({k: v for k, v in chunk.items() if k not in _HEAD_KEYS})
+
+    def _take_choices(self, chunk: Table, choices: list[JsonValue], data: bytes, out: list[Event]) -> None:
+        changed = b"\n" in data  # such bytes would not fit on one line
+        if self._identity is None:
+            self._identity = head_of(chunk, self._outgoing)
+        changed |= complete_head(chunk, _OBJECT, *self._identity)
+        changed |= complete_extras(chunk)
+        if isinstance(chunk.get("usage"), dict):
+            self._count(chunk.pop("usage"))
+            changed = True
+        if self._extras:
+            chunk.update({k: v for k, v in self._extras.items() if k not in chunk})
+            self._extras = {}
+            changed = True
+        content = finish = False
+        for i, choice in enumerate(choices):
+            if not isinstance(choice, dict):
+                self._garbage(out)
+                return
+            changed |= self._complete_choice(choice, i)
+            reason = choice["finish_reason"]
+            if reason == "error":
+                word = choice["x_finish_reason"]
+                self._fault(out, broken(self._target, f"the vendor ended the answer with {word!r}"))
+                return
+            delta = cast("Table", choice["delta"])
+            content = content or any(delta.get(name) for name in _CONTENT)
+            finish = finish or reason is not None
+        out.append(Chunk(orjson.dumps(chunk) if changed else data, content, finish))
+
+    def _complete_choice(self, choice: Table, i: int) -> bool:
+        index, changed = choice.get("index"), False
+        if not isinstance(index, int):
+            choice["index"] = index = i
+            changed = True
+        if "usage" in choice:
+            self._count(choice.pop("usage"))
+            changed = True
+        changed |= _complete_delta(choice, is_first=index not in self._finished)
+        delta = cast("Table", choice["delta"])
+        changed |= complete_text(delta, self._facts)
+        changed |= self._tools.complete(index, delta)
+        changed |= complete_finish(choice, self._facts, has_tools=self._tools.any_of(index), required=False)
+        changed |= complete_logprobs(choice)
+        if choice["finish_reason"] is not None and self._finished.get(index):
+            choice["finish_reason"] = None  # a finish is said once
+            changed = True
+        self._finished[index] = self._finished.get(index, False) or choice["finish_reason"] is not None
+        return changed
+
+    def _count(self, usage: JsonValue) -> None:
+        if isinstance(usage, dict) and usage:
+            complete_usage(usage, self._facts)
+            self.usage = usage
+
+    def _end(self, out: list[Event]) -> list[Event]:
+        if not self._finished or not all(self._finished.values()):
+            problem = "the stream ended before the answer was finished"
+            error = OpenAIError(
+                502, f"{problem} [{self._target.name}]", "upstream_error", code="stream_interrupted", outcome="cut"
+            )
+            return self._fault(out, error)
+        if self._call.wants_usage and self._identity is not None:
+            last: Table = {"choices": [], "usage": self.usage or missing_usage()}
+            complete_head(last, _OBJECT, *self._identity)
+            out.append(Chunk(orjson.dumps(last), content=False, finish=False))
+        out.append(Done())
+        self._over = True
+        return out
+
+    def _garbage(self, out: list[Event]) -> None:
+        if self._finished and all(self._finished.values()):
+            self._end(out)
+        else:
+            self._fault(out, broken(self._target, "the stream holds an event that is not a chunk"))
+
+    def _fault(self, out: list[Event], error: OpenAIError) -> list[Event]:
+        out.append(Fault(error))
+        self._over = True
+        return out
+
+    def _no_stream(self, out: list[Event]) -> list[Event]:
+        """Take a body without a single event: a whole answer, an error, a page, or nothing."""
+        head = bytes(self._head)
+        if not head.strip():
+            return self._fault(out, broken(self._target, "the upstream answered with an empty stream"))
+        try:
+            body = cast("JsonValue", orjson.loads(head))
+        except orjson.JSONDecodeError:
+            body = None
+        if isinstance(body, dict) and find_failure(body) is None and isinstance(body.get("choices"), list):
+            return self._whole(body, out)
+        if isinstance(body, dict):
+            return self._fault(out, read_error(self._target, self._outgoing, 200, {}, head))
+        return self._fault(out, broken(self._target, "the upstream answered with something that is not a stream"))
+
+    def _whole(self, body: Table, out: list[Event]) -> list[Event]:
+        """Turn an answer that came in one piece, though a stream was asked for, into a chunk."""
+        complete_chat(body, self._target, self._outgoing)
+        for choice in cast("list[Table]", body["choices"]):
+            delta = choice.pop("message")
+            if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), list):
+                for i, tool_call in enumerate(cast("list[Table]", delta["tool_calls"])):
+                    tool_call["index"] = i
+            choice["delta"] = delta
+        self._seen_event = True
+        self._take_choices(body, cast("list[JsonValue]", body["choices"]), b"\n", out)
+        return out if self._over else self._end(out)
+
+
+def _complete_delta(choice: Table, *, is_first: bool) -> bool:
+    """Give a choice its delta, the first one with the role; a repeated whole message is taken only as the first."""
+    message = choice.pop("message", None)
+    delta = choice.get("delta")
+    changed = message is not None
+    if not isinstance(delta, dict):
+        delta = message if is_first and isinstance(message, dict) else {}
+        choice["delta"] = delta
+        changed = True
+    if is_first and delta.get("role") != "assistant":
+        choice["delta"] = {**delta, "role": "assistant"}
+        return True
+    if "role" in delta and delta["role"] != "assistant":
+        del delta["role"]
+        changed = True
+    return changed
