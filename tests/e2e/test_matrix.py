@@ -50,7 +50,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        yield {**json.loads(done.stdout), "sdk": sdk, "vendor": vendor, "servers": servers}
+        yield {**json.loads(done.stdout), "sdk": sdk, "vendor": vendor, "servers": servers, "stderr": done.stderr}
 
 
 def configuration(addresses: dict[str, str]) -> str:
@@ -84,6 +84,12 @@ def came(ran: dict[str, Any], behaviour: str) -> Any:
 def test_the_environment_holds_the_version_asked_for(ran: dict[str, Any]) -> None:
     """Each cell of the matrix runs the SDK version it names."""
     assert ran["version"] == ran["sdk"]
+
+
+def test_nothing_is_left_open(ran: dict[str, Any]) -> None:
+    """Twenty clients were opened and closed: no socket, session or coroutine is left behind."""
+    assert not [line for line in ran["stderr"].splitlines() if "ResourceWarning" in line or "Unclosed" in line]
+    assert "never awaited" not in ran["stderr"]
 
 
 def test_triage_gets_its_json(ran: dict[str, Any]) -> None:

@@ -119,11 +119,13 @@ def _check_messages(body: dict[str, Any], thinks: bool) -> None:
         role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
         if role not in {"system", "user", "assistant", "tool"}:
             raise _bad(f"Invalid request: unsupported role {role}")
-        if content in ("", []) or (content is None and not calls):
-            raise _bad(f"Invalid request: message at position {i} with role '{role}' must not be empty")
+        # MoonshotAI/kimi-code#1985, lobehub/lobehub#8419: the words; seen for turns that hold no tool call either.
+        if content in ("", [], None) and not calls:
+            raise _bad(f"Invalid request: the message at position {i} with role '{role}' must not be empty")
         if isinstance(content, list) and any(p.get("type") == "text" and not p.get("text") for p in content):
             raise _bad("Invalid request: text content is empty")
-        if thinks and calls and "reasoning_content" not in message:
+        # continuedev/continue#11600; an empty string counts as missing on k2.6: earendil-works/pi#4178.
+        if thinks and calls and not message.get("reasoning_content"):
             text = f"thinking is enabled but reasoning_content is missing in assistant tool call message at index {i}"
             raise _bad(text)
     # Public addresses are not fetched (big-AGI#1161): base64 data URLs and ms:// ids only.
