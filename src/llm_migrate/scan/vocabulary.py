@@ -95,16 +95,19 @@ class Vocabulary:
             for row in names.wrappers
             for name in row.names
         }
-        self._vendors = {
-            _squash(word): p.id
-            for p in reversed(self.providers)
-            for word in (p.id, *p.aliases)
-            if len(_squash(word)) > 3
-        }
+        self._vendors = _by_word((p.id, (p.id, *p.aliases)) for p in self.providers)
+        self._words = _by_word((p.id, (p.id, *(p.names.words or p.aliases))) for p in self.providers)
 
     def host(self, host: str) -> str | None:
         """Return the provider of a host name (`api.example.com`)."""
         return self._hosts.find(host.strip().rstrip("."))
+
+    def site(self, host: str) -> str | None:
+        """Return the provider whose own domain a host is in, though the catalog does not list it as an API."""
+        labels = host.strip().rstrip(".").lower().split(".")
+        # example.com, example.com.cn
+        own = labels[-3] if len(labels) > 2 and labels[-2] in ("com", "co", "net", "org") else labels[-2:][0]
+        return self._vendors.get(_squash(own)) if len(labels) > 1 else None
 
     def url(self, text: str) -> str | None:
         """Return the provider of the first URL in a text whose host the catalog knows."""
@@ -114,6 +117,11 @@ class Vocabulary:
         """Return the provider of a Python module or of one of its parents."""
         parts = dotted.lower().split(".")
         return next((o for n in range(len(parts), 0, -1) if (o := self._python.get(".".join(parts[:n])))), None)
+
+    def sdk_path(self, path: str) -> str | None:
+        """Return the provider of the SDK that a symbol's path begins in (`module.Class().attribute`)."""
+        head = path.partition("(")[0]
+        return self.python_module(head) or self._npm_of(head)
 
     def package(self, ecosystem: Ecosystem, name: str) -> str | None:
         """Return the provider of a package of a registry."""
@@ -156,6 +164,10 @@ class Vocabulary:
         """Return the provider whose id or alias a text is ("openai", "azure_openai"), whatever its writing."""
         return self._vendors.get(_squash(text))
 
+    def vendor_word(self, text: str) -> str | None:
+        """Return the provider that a text means wherever it stands; unlike `vendor` not by a company's bare name."""
+        return self._words.get(_squash(text))
+
     def words(self) -> list[bytes]:
         """Return the lower-case words one of which every file with a finding must hold."""
         found: set[str] = set()
@@ -165,15 +177,23 @@ class Vocabulary:
             plain += [*names.npm, *names.go, *names.python, *names.models, *names.key_prefixes]
             plain += [artifact.rpartition(":")[2] for artifact in names.maven]
             plain += [name for row in names.wrappers for name in row.names]
-            plain += [word for word in (provider.id, *provider.aliases) if len(_squash(word)) > 3]
+            plain += [word for word in (provider.id, *provider.aliases) if len(_squash(word)) > 5]
             for word in plain:
                 found.update(_literal_parts(word.lower()))
         return sorted(word.encode() for word in _minimal(found))
 
+    def _npm_of(self, path: str) -> str | None:
+        while path:
+            owner = self._packages["npm"].find(path)
+            if owner is not None:
+                return owner
+            path = path[: max(path.rfind("."), path.rfind("/"), 0)]
+        return None
+
     def _vendor_in(self, words: Sequence[str]) -> tuple[str, list[str]] | None:
         for length in range(min(len(words), 4), 0, -1):
             for start in range(len(words) - length + 1):
-                owner = self._vendors.get("".join(words[start : start + length]))
+                owner = self._words.get("".join(words[start : start + length]))
                 if owner is not None:
                     return owner, [*words[:start], *words[start + length :]]
         return None
@@ -223,10 +243,19 @@ def _squash(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
+def _by_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for owner, words in rows:
+        for word in words:
+            if len(_squash(word)) > 3:
+                found.setdefault(_squash(word), owner)
+    return found
+
+
 def _literal_parts(pattern: str) -> Iterator[str]:
-    """Yield the longest run of letters between the stars of a glob; what is too short to say anything is left out."""
-    part = max(pattern.split("*"), key=len).strip("/-_.@{}")
-    if len(part) >= 3:
+    """Yield the longest run between the stars of a glob; what is in every other file by chance is left out."""
+    part = max(pattern.split("*"), key=len).strip("/_.@{}:")
+    if len(part) >= 5 or (len(part) >= 4 and not part.isalpha()):
         yield part
 
 
