@@ -22,8 +22,13 @@ FORMATS: Final = {
 
 
 def read_entries(document: Document) -> tuple[Entry, ...]:
-    """Return the entries of a document, in its order; none for a language without a reader."""
-    if document.language not in FORMATS:
+    """Return the entries of a document, in its order; none for a lock file or a language without a reader."""
+    if document.language not in FORMATS or _is_lock(document.path):
         return ()
     module = importlib.import_module(f"llm_migrate.scan.entries.{FORMATS[document.language]}")
     return cast("tuple[Entry, ...]", tuple(module.read(document)))
+
+
+def _is_lock(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return "lock" in name and name.endswith((".json", ".yaml", ".yml", ".toml", ".lock", ".json5"))
