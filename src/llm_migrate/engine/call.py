@@ -8,7 +8,7 @@ caller sees nothing of it; from then on nothing is repeated, and a break becomes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, cast
 
@@ -16,7 +16,20 @@ from llm_migrate.catalog.policy import find_model
 from llm_migrate.config import Target
 from llm_migrate.engine.decode import DecodeError, Decoder, decoder_for
 from llm_migrate.engine.outcome import CONTEXT_OVERFLOW, Next, Retry, Situation, decide
-from llm_migrate.engine.steps import Attempt, Command, Emit, Failure, Head, Journey, Limits, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.steps import (
+    Attempt,
+    Command,
+    Emit,
+    Failure,
+    Head,
+    Journey,
+    Limits,
+    Read,
+    Reply,
+    Result,
+    Send,
+    Sleep,
+)
 from llm_migrate.errors import ConfigError, CredentialError, WireError
 from llm_migrate.wire.exchange import (
     DONE,
@@ -229,14 +242,15 @@ class _Route:
     def _stream(self, target: Target, outgoing: Outgoing, attempt: Attempt, more: bool) -> _Tried:
         """Ask for a stream and hold it back until its first content."""
         limits = self._limits
-        patience = min(limits.first_token_s, limits.read_s) if more and not _is_slow(target, outgoing) else limits.read_s
-        gate = self._now() + patience
+        gate = self._now() + limits.read_s
+        if more and not _is_slow(target, outgoing):
+            gate = min(gate, self._now() + limits.first_token_s)
         head = yield Send(outgoing, attempt, limits.connect_s, gate)
         if not isinstance(head, Head):
             return _failed(head, target)
-        if head.status != 200 or not _may_be_events(head):
+        if head.status != 200:
             answer = yield from self._read_whole(target, outgoing, head, gate)
-            return answer if isinstance(answer, OpenAIError) else _broken(target, "a stream was asked for, and none came")
+            return answer if isinstance(answer, OpenAIError) else _broken(target, "no stream came")
         try:
             decoder = decoder_for(head.headers.get("content-encoding", ""))
         except DecodeError as e:
@@ -256,7 +270,7 @@ class _Route:
 
     def _marks(self, head: Head | None = None) -> tuple[tuple[str, str], ...]:
         """Return the headers that say how the answer came about; never an address or a key."""
-        vendor = head.headers if head is not None else {}
+        vendor: Mapping[str, str] = head.headers if head is not None else {}
         marks = [("x-request-id", vendor.get("x-request-id") or self._plan.world.new_id())]
         if self._sent is not None:
             marks += [("x-llm-migrate-provider", self._provider), ("x-llm-migrate-model", self._sent.model)]
@@ -347,11 +361,6 @@ def _is_slow(target: Target, outgoing: Outgoing) -> bool:
     """Say whether a model thinks before its first token, silently and long."""
     listed = find_model(target.provider, outgoing.model)
     return listed is not None and listed.always_thinking
-
-
-def _may_be_events(head: Head) -> bool:
-    kind = head.headers.get("content-type", "")
-    return "json" not in kind and "html" not in kind
 
 
 def _failed(result: Result, target: Target) -> OpenAIError:

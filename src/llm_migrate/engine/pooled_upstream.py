@@ -13,9 +13,9 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, SimpleQueue
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 import httpcore2
@@ -112,8 +112,11 @@ class PooledExchange:
     """An answer that is being read; see `Exchange`."""
 
     def __init__(self, response: httpcore2.Response, lost: SimpleQueue[PooledExchange]) -> None:
-        self.head = Head(response.status, {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in response.headers})
+        headers = {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in response.headers}
+        self.head = Head(response.status, headers)
         self._response = response
+        untyped: Any = response
+        self._network = cast("httpcore2.NetworkStream | None", untyped.extensions.get("network_stream"))
         self._body = iter(cast("Iterable[bytes]", response.stream))
         self._lost = lost
 
@@ -135,8 +138,7 @@ class PooledExchange:
     def abandon(self) -> None:
         """Have it closed by the next call; the vendor sees the end of the connection now."""
         self._lost.put(self)
-        stream = self._response.extensions.get("network_stream")
-        sock = stream.get_extra_info("socket") if stream is not None else None
+        sock: object = self._network.get_extra_info("socket") if self._network is not None else None
         if isinstance(sock, socket.socket):
             with contextlib.suppress(OSError, ValueError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -164,7 +166,7 @@ _DEADLINE: Final = _Deadline()
 
 
 @contextlib.contextmanager
-def _ends(until: float) -> Iterator[None]:
+def _ends(until: float) -> Generator[None]:
     before, _DEADLINE.until = _DEADLINE.until, until
     try:
         yield

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a URL, None for the direct way.
 
-    `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case, read once for each host. A `.netrc` is never read: credentials come
-    from the configuration alone.
+    `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case, read once for each host. A `.netrc` is
+    never read: credentials come from the configuration alone.
     """
     parts = urlsplit(url)
     return _proxy(parts.scheme, parts.hostname or "")

@@ -1,4 +1,4 @@
-"""The transports for clients of httpx: thin, because a client wants requests, answers and streams of its own family."""
+"""The transports for clients of httpx, which want requests, answers and streams of their own family."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _content(request: hx.Request) -> bytes:
 
 def _is_upload(request: hx.Request) -> bool:
     # No API that is served takes forms; their bodies may be large and are not read.
-    return request.headers.get("content-type", "").startswith("multipart/")
+    return str(request.headers.get("content-type", "")).startswith("multipart/")
 
 
 def _response(reply: Reply, stream: hx.SyncByteStream | hx.AsyncByteStream | None = None) -> hx.Response:

@@ -30,7 +30,8 @@ def list_models(config: Config, chain: Chain, path: str) -> Reply:
         return Reply(200, _JSON, orjson.dumps({"object": "list", "data": models}))
     if wanted in served:
         return Reply(200, _JSON, orjson.dumps(_entry(wanted, served[wanted])))
-    error = OpenAIError(404, f"The model {wanted[:80]!r} is not served by this chain", param="model", code="model_not_found")
+    text = f"The model {wanted[:80]!r} is not served by this chain"
+    error = OpenAIError(404, text, param="model", code="model_not_found")
     return Reply(404, (*_JSON, ("x-should-retry", "false")), error.body())
 
 

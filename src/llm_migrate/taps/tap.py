@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from llm_migrate.catalog.policy import Effect
 from llm_migrate.config import Config, Target
@@ -101,8 +101,7 @@ _REAL: Final = World(time.monotonic, time.time, random.random, lambda: f"llm-mig
 
 
 def _limits(extensions: Mapping[str, object]) -> Limits:
-    timeouts = extensions.get("timeout")
-    table = timeouts if isinstance(timeouts, dict) else {}
+    table = cast("Mapping[str, object]", extensions.get("timeout") or {})
     read_s = _seconds(table.get("read"), _READ_S)
     retries = extensions.get(RETRIES)
     tries = Limits().target_attempts
@@ -135,4 +134,3 @@ def _said_plainly(error: OpenAIError, asked: Asked) -> OpenAIError:
         return error
     place = f"{asked.method} {asked.path.partition('?')[0][-80:]}"
     return OpenAIError(404, f"{place} is not offered through llm-migrate yet", code="unknown_url")
-
