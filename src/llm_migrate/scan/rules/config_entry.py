@@ -122,4 +122,3 @@ def _hit(entry: Entry, evidence: Evidence) -> Hit:
         confidence=evidence.confidence,
         secret=evidence.secret,
     )
-

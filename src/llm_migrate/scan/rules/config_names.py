@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from llm_migrate.scan.finding import Confidence
 from llm_migrate.scan.rules.config_values import KIND_OF, Evidence, name_role, words_of
 from llm_migrate.scan.vocabulary import Vocabulary, role_of
 
@@ -40,7 +41,7 @@ def from_names(parts: Sequence[str], value: str, vocabulary: Vocabulary) -> Evid
     name = parts[-1]
     role = name_role(vocabulary, name)
     if role is not None and (role.exact or vocabulary.vendor_word(name) is None):
-        confidence = "certain" if role.exact else "likely"
+        confidence: Confidence = "certain" if role.exact else "likely"
         return Evidence(KIND_OF[role.role], role.provider, confidence, model=_model(role.role, value))
     if role is not None:
         return None  # the vendor's bare name says nothing of what is behind it

@@ -1,4 +1,4 @@
-"""What the value of a configuration entry tells of itself: a host, a literal key, a model id, a variable, a selector."""
+"""What the value of a configuration entry tells: a host, a literal key, a model id, a variable, a selector."""
 
 from __future__ import annotations
 
