@@ -23,6 +23,7 @@ from app import desk, index, orders
 import llm_migrate
 
 TICKET = {"id": "7", "customer": "customer-118", "text": "Where is my order LN-2041?"}
+RETURN = {"id": "8", "customer": "customer-9", "text": "I want to return LN-2042, the stove came broken."}
 ASK = [{"role": "user", "content": "how do I wash the tent?"}]
 ORDER = [{"role": "user", "content": TICKET["text"]}]
 FOLDER = Path(tempfile.mkdtemp())
@@ -87,6 +88,15 @@ def with_drop_in_async(act: Callable[[openai.AsyncOpenAI], Any]) -> Callable[[],
             return await act(client)
 
     return lambda: asyncio.run(run())
+
+
+def file_return() -> Any:
+    """A forced tool, at the vendor alone: what it refuses must not go to a target that is dead."""
+    with openai.OpenAI(api_key="unused", http_client=llm_migrate.http_client(chain="alone")) as client:
+        try:
+            return desk.file_return(client, RETURN)
+        except openai.BadRequestError as e:
+            return {"refused": str(e), "param": e.param}
 
 
 def headers(client: openai.OpenAI) -> dict[str, str]:
@@ -180,6 +190,7 @@ BEHAVIOURS: dict[str, Callable[[], Any]] = {
     "triage": with_tapped(lambda c: desk.triage(c, TICKET)),
     "reply": with_tapped(lambda c: desk.reply(c, TICKET)),
     "handle": with_tapped(lambda c: sorted(desk.handle(c, TICKET))),
+    "file_return": file_return,
     "type_reply": with_tapped(type_reply),
     "read_screenshot": with_tapped(lambda c: desk.read_screenshot(c, b"\x89PNG" + bytes(20))),
     "summarise": with_tapped(lambda c: desk.summarise(c, ["The pole broke."])),

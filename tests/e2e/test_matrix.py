@@ -64,6 +64,7 @@ def configuration(addresses: dict[str, str]) -> str:
         lines.append(f'[models."{model}"]\ndead = "{model}"')
         lines += [f'{name} = "{MODELS[name][model]}"' for name in addresses if model in MODELS[name]]
     lines.append(f"[chains.default]\ntargets = {json.dumps(['dead', *addresses])}")
+    lines.append(f'[chains.alone]\ntargets = ["{next(iter(addresses))}"]')
     return "\n".join(lines) + "\n"
 
 
@@ -99,8 +100,19 @@ def test_triage_gets_its_json(ran: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("behaviour", ["reply", "drop_in_reply"])
 def test_a_tool_round_trip_ends_in_an_answer(ran: dict[str, Any], behaviour: str) -> None:
-    """A forced tool, the tool's result and the answer pass in both directions (R5)."""
+    """A tool call, its result and the answer pass in both directions (R5)."""
     assert "DHL" in came(ran, behaviour)
+
+
+def test_a_forced_tool_is_kept_or_refused_by_name(ran: dict[str, Any]) -> None:
+    """Kimi can be forced to a tool; Zhipu cannot, so the call is refused and the parameter named."""
+    found = came(ran, "file_return")
+
+    if ran["vendor"] == "kimi":
+        assert found == {"return": "RT-2042", "reason": "broken"}
+    else:
+        assert found["param"] == "tool_choice"
+        assert "tool_choice cannot be sent" in found["refused"]
 
 
 def test_a_whole_ticket_is_handled(ran: dict[str, Any]) -> None:

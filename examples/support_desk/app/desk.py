@@ -1,4 +1,4 @@
-"""The assistant: triage a ticket, answer it with our tools, type an answer, read a screenshot, sum up a thread."""
+"""The assistant: triage and answer tickets, file returns, type in the chat window, read screenshots, sum up threads."""
 
 import base64
 import json
@@ -60,15 +60,6 @@ def triage(client, ticket):
 def reply(client, ticket):
     """Draft an answer; the model may look up orders and open returns."""
     messages = [{"role": "system", "content": VOICE}, {"role": "user", "content": ticket["text"]}]
-    if orders.NUMBER.search(ticket["text"]):
-        # Whoever names an order gets it looked up first, whatever the model thinks.
-        response = client.chat.completions.create(
-            model="gpt-4o",
-            messages=messages,
-            tools=orders.TOOLS,
-            tool_choice={"type": "function", "function": {"name": "find_order"}},
-        )
-        _use_tools(messages, response.choices[0].message)
     for _ in range(3):
         response = client.chat.completions.create(
             model="gpt-4o", messages=messages, tools=orders.TOOLS, temperature=0.4, user=ticket["customer"]
@@ -77,17 +68,25 @@ def reply(client, ticket):
         message = response.choices[0].message
         if not message.tool_calls:
             return message.content
-        _use_tools(messages, message)
+        messages.append(message)
+        for call in message.tool_calls:
+            answer = orders.run(call.function.name, call.function.arguments)
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": answer})
     raise DeskError("the assistant kept calling tools", retry=False)
 
 
-def _use_tools(messages, message):
-    if not message.tool_calls:
-        return
-    messages.append(message)
-    for call in message.tool_calls:
-        answer = orders.run(call.function.name, call.function.arguments)
-        messages.append({"role": "tool", "tool_call_id": call.id, "content": answer})
+def file_return(client, ticket):
+    """Fill the return form from a mail; the form is all we want, so the tool is forced."""
+    response = client.chat.completions.create(
+        model="gpt-4o",
+        messages=[{"role": "user", "content": ticket["text"]}],
+        tools=orders.TOOLS,
+        tool_choice={"type": "function", "function": {"name": "open_return"}},
+    )
+    calls = response.choices[0].message.tool_calls
+    if not calls:
+        raise DeskError("a person has to fill in the form", retry=False)
+    return json.loads(orders.run(calls[0].function.name, calls[0].function.arguments))
 
 
 def type_reply(client, question, path=INDEX):

@@ -1,9 +1,7 @@
 """The tools that the assistant may use: orders and returns."""
 
 import json
-import re
 
-NUMBER = re.compile(r"\bLN-\d{4}\b")
 ORDERS = {
     "LN-2041": {"item": "Ridge 2 tent", "status": "shipped", "carrier": "DHL", "due": "2024-07-05"},
     "LN-2042": {"item": "Gas stove", "status": "delivered", "carrier": "UPS", "due": "2024-06-28"},

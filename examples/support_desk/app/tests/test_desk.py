@@ -39,6 +39,10 @@ class DeskTest(unittest.TestCase):
     def test_reply_without_an_order_needs_no_tool(self):
         self.assertIn("hello", desk.reply(self.client, {**TICKET, "text": "hello there"}))
 
+    def test_a_return_is_filed(self):
+        ticket = {**TICKET, "text": "I want to return LN-2042, the stove came broken."}
+        self.assertEqual({"return": "RT-2042", "reason": "broken"}, desk.file_return(self.client, ticket))
+
     def test_a_summary_comes(self):
         self.assertTrue(desk.summarise(self.client, ["The pole broke.", "We sent a new one."]))
 
