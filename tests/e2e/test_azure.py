@@ -77,23 +77,6 @@ def test_a_filtered_prompt_stays_with_its_target(client: llm_migrate.OpenAI, ser
     assert servers[1].requests == []
 
 
-def test_a_region_block_goes_on_to_the_next_target(client: llm_migrate.OpenAI, servers: tuple[Server, Server]) -> None:
-    """The 403 of July 2024 is seen by nobody: the next target answers (R4)."""
-    blocked = {
-        "code": "unsupported_country_region_territory",
-        "message": "Country, region, or territory not supported",
-        "param": None,
-        "type": "request_forbidden",
-    }
-    servers[0].script(Fault(status=403, body={"error": blocked}))
-
-    found = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=ASK)
-
-    assert found.headers["x-llm-migrate-provider"] == "kimi"
-    assert found.headers["x-llm-migrate-fallback-reason"] == "region"
-    assert len(servers[0].requests) == 1
-
-
 def test_a_stream_cut_before_its_content_is_not_seen(
     client: llm_migrate.OpenAI, servers: tuple[Server, Server]
 ) -> None:
