@@ -62,16 +62,7 @@ def script_names(context: FileContext) -> Symbols:
         left = dotted(node.field("left"), GRAMMAR)
         if left:
             names.bindings[left].append(Binding(_at(node), node.field("right"), scope=_scope(node)))
-    for node in context.nodes("public_field_definition", "field_definition"):
-        name = node.field("name") or node.field("property")
-        if name is not None:
-            names.bindings["this." + name.text()].append(Binding(_at(node), node.field("value"), _type(node)))
-    for node in context.nodes("required_parameter", "optional_parameter"):
-        _take_parameter(node, names)
-    for node in context.nodes("formal_parameters"):
-        for child in node.children():
-            if child.kind() == "identifier":
-                names.bindings[child.text()].append(Binding(_at(child), None, scope=_scope(child)))
+    _take_fields(context, names)
     for node in context.nodes("return_statement"):
         _take_return(node, names)
     return names
@@ -148,6 +139,19 @@ def _take_variable(node: Node, names: Symbols) -> None:
         body = value.field("body")
         if body is not None and body.kind() != "statement_block":
             names.returns[name.text()].append(body)
+
+
+def _take_fields(context: FileContext, names: Symbols) -> None:
+    for node in context.nodes("public_field_definition", "field_definition"):
+        name = node.field("name") or node.field("property")
+        if name is not None:
+            names.bindings["this." + name.text()].append(Binding(_at(node), node.field("value"), _type(node)))
+    for node in context.nodes("required_parameter", "optional_parameter"):
+        _take_parameter(node, names)
+    for node in context.nodes("formal_parameters"):
+        for child in node.children():
+            if child.kind() == "identifier":
+                names.bindings[child.text()].append(Binding(_at(child), None, scope=_scope(child)))
 
 
 def _taken(pattern: Node) -> Iterator[tuple[str, str]]:

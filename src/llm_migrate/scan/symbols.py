@@ -242,6 +242,11 @@ class Symbols:
             found[name] = self.value(value)
         return found
 
+    def qualified(self, node: Node | None) -> str:
+        """Return `a.b.c` with its first name replaced by what was imported under it; "" for anything else."""
+        head, mark, rest = dotted(node, self.grammar).partition(".")
+        return self.imports.get(head, head) + mark + rest
+
     def enclosing(self, node: Node) -> Node | None:
         """Return the nearest function around a node."""
         return next((outer for outer in node.ancestors() if outer.kind() in self.grammar.functions), None)

@@ -96,7 +96,7 @@ class Vocabulary:
             for name in row.names
         }
         self._vendors = _by_word((p.id, (p.id, *p.aliases)) for p in self.providers)
-        self._words = _by_word((p.id, (p.id, *(p.names.words or p.aliases))) for p in self.providers)
+        self._words = _by_word((p.id, (p.id, *(p.names.words or _product_names(p)))) for p in self.providers)
 
     def host(self, host: str) -> str | None:
         """Return the provider of a host name (`api.example.com`)."""
@@ -107,7 +107,7 @@ class Vocabulary:
         labels = host.strip().rstrip(".").lower().split(".")
         # example.com, example.com.cn
         own = labels[-3] if len(labels) > 2 and labels[-2] in ("com", "co", "net", "org") else labels[-2:][0]
-        return self._vendors.get(_squash(own)) if len(labels) > 1 else None
+        return self._words.get(_squash(own)) if len(labels) > 1 else None
 
     def url(self, text: str) -> str | None:
         """Return the provider of the first URL in a text whose host the catalog knows."""
@@ -121,7 +121,7 @@ class Vocabulary:
     def sdk_path(self, path: str) -> str | None:
         """Return the provider of the SDK that a symbol's path begins in (`module.Class().attribute`)."""
         head = path.partition("(")[0]
-        return self.python_module(head) or self._npm_of(head)
+        return self.python_module(head) or self.npm_of(head)
 
     def package(self, ecosystem: Ecosystem, name: str) -> str | None:
         """Return the provider of a package of a registry."""
@@ -134,6 +134,13 @@ class Vocabulary:
             if listed == name and (known == module or _related(known, module)):
                 return owner
         return None
+
+    def wrapper_module(self, module: str) -> str | None:
+        """Return the provider of a framework's module that is all about one vendor."""
+        if self._vendor_in(split_words(module)) is None:
+            return None
+        module = module.lower()
+        return next((owner for (known, _), owner in self.wrappers.items() if known == module), None)
 
     def wrapper_name(self, name: str) -> str | None:
         """Return the provider of a framework's class wherever it is imported from."""
@@ -168,6 +175,16 @@ class Vocabulary:
         """Return the provider that a text means wherever it stands; unlike `vendor` not by a company's bare name."""
         return self._words.get(_squash(text))
 
+    def model_pattern(self, text: str) -> str | None:
+        """Return the provider whose model ids begin with a text (`gpt-`, `o1`), as it stands in a test by prefix."""
+        text = text.strip().lower()
+        if len(text) < 2:
+            return None
+        for provider in self.providers:
+            if any(glob.lower().startswith(text) for glob in provider.names.models):
+                return provider.id
+        return self.model(text)
+
     def words(self) -> list[bytes]:
         """Return the lower-case words one of which every file with a finding must hold."""
         found: set[str] = set()
@@ -182,7 +199,8 @@ class Vocabulary:
                 found.update(_literal_parts(word.lower()))
         return sorted(word.encode() for word in _minimal(found))
 
-    def _npm_of(self, path: str) -> str | None:
+    def npm_of(self, path: str) -> str | None:
+        """Return the provider of an npm package, of a file in it (`package/file`) or of a name (`package.Name`)."""
         while path:
             owner = self._packages["npm"].find(path)
             if owner is not None:
@@ -250,6 +268,11 @@ def _by_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
             if len(_squash(word)) > 3:
                 found.setdefault(_squash(word), owner)
     return found
+
+
+def _product_names(provider: Provider) -> tuple[str, ...]:
+    """Return the aliases that mean the product; a part of a compound id is only the company that sells it."""
+    return tuple(alias for alias in provider.aliases if alias not in provider.id.split("-"))
 
 
 def _literal_parts(pattern: str) -> Iterator[str]:

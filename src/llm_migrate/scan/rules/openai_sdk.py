@@ -157,6 +157,10 @@ STATE: Final = {
 }
 URL_ARGUMENTS: Final = ("base_url", "azure_endpoint", "api_base", "openai_api_base", "baseURL", "basePath", "endpoint")
 KEY_ARGUMENTS: Final = ("api_key", "apiKey", "openai_api_key", "openAIApiKey", "azure_ad_token", "azureOpenAIApiKey")
+MODEL_ARGUMENTS: Final = (
+    *("model", "engine", "deployment_id", "model_name", "modelName", "azure_deployment", "deployment_name"),
+    *("azureOpenAIApiDeploymentName", "deployment", "model_id"),
+)
 ERROR_NAME: Final = re.compile(r"(?:Error|Timeout|TryAgain)$")
 LEGACY_AZURE_TYPES: Final = frozenset({"azure", "azure_ad", "azuread"})
 
@@ -243,3 +247,10 @@ def is_module_state(symbol: Symbol | None) -> str | None:
         return None
     head, _, name = symbol.path.rpartition(".")
     return name if head == "openai" and name in STATE else None
+
+
+def holds_secret(text: str | None, vocabulary: Vocabulary) -> bool:
+    """Say whether a literal looks like a real key: not empty, no `<placeholder>`, no name of a variable."""
+    if text is None or HOLE in text or not text:
+        return False
+    return vocabulary.secret(text) is not None or (len(text) >= 16 and " " not in text and text[0] not in "<{$[")

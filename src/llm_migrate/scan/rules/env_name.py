@@ -1,0 +1,68 @@
+"""Environment variables of a vendor where source code reads or lists them: `os.getenv("OPENAI_API_KEY")`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from llm_migrate.scan.finding import Confidence, Hit, Kind
+from llm_migrate.scan.places import value_span
+from llm_migrate.scan.rule import AstRule, FileContext
+from llm_migrate.scan.rules.literal_source import LANGUAGES, NEEDS, STRINGS, literal_of
+from llm_migrate.scan.vocabulary import NameRole, Role
+
+if TYPE_CHECKING:
+    from ast_grep_py import SgNode as Node
+
+NAME: Final = "env_name"
+KIND_OF_ROLE: Final[dict[Role, Kind]] = {"key": "credential", "url": "base-url", "model": "model", "other": "config"}
+_ENV_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?")
+_READER: Final = re.compile(
+    r"(?:^|\.)(?:getenv|environ\.get|environ|env|env\.get|env\.str|config|secrets|setdefault|pop|get_secret|env\.url"
+    r"|get_env|require_env|getEnv|requireEnv|process\.env|secrets\.get|getenv_required|putenv|setenv|delenv)$"
+)
+_SCRIPT_ENV: Final = ("process.env", "import.meta.env", "Bun.env", "env", "Deno.env")
+
+
+def find(node: Node, context: FileContext) -> Iterator[Hit]:
+    """Yield a read, write or mention of a variable."""
+    if node.kind() == "member_expression":
+        yield from _find_member(node, context)
+        return
+    literal = literal_of(node, context, wanted="_")
+    if literal is None or not _ENV_NAME.fullmatch(literal.text):
+        return
+    role = context.vocabulary.name_role(literal.text)
+    if role is None or context.vocabulary.vendor_word(literal.text) is not None:
+        return
+    read = literal.slot.role in ("passed", "subscript") and _READER.search(literal.slot.name) is not None
+    place = literal.slot.holder if read else node
+    yield _hit(role, place, node, context, "certain" if role.exact or read else "likely")
+
+
+def _find_member(node: Node, context: FileContext) -> Iterator[Hit]:
+    inner, name = node.field("object"), node.field("property")
+    if inner is None or name is None or inner.text() not in _SCRIPT_ENV:
+        return
+    role = context.vocabulary.name_role(name.text())
+    if role is not None and _ENV_NAME.fullmatch(name.text()):
+        yield _hit(role, node, name, context, "certain")
+
+
+def _hit(role: NameRole, place: Node, name: Node, context: FileContext, confidence: Confidence) -> Hit:
+    start, end = context.span(place)
+    inner = value_span(name, context)
+    return Hit(
+        NAME,
+        KIND_OF_ROLE[role.role],
+        start,
+        end,
+        role.provider,
+        value_start=inner[0],
+        value_end=inner[1],
+        confidence=confidence,
+    )
+
+
+RULE: Final = AstRule(NAME, LANGUAGES, STRINGS | {"member_expression"}, find, needs=NEEDS)
