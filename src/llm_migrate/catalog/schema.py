@@ -167,6 +167,7 @@ class MessageRules(Strict):
     alternate: bool = False  # neighbours of one role are merged
     needs_user: bool = False
     last: tuple[str, ...] = ()  # roles that may end the list
+    # "" or null: left out beside tool calls, or refused in a turn that calls nothing either
     empty_content: Literal["keep", "omit", "refuse"] = "keep"
     reasoning_content: Literal["keep", "strip"] = "keep"
     text_parts: Literal["keep", "join"] = "keep"

@@ -1,0 +1,157 @@
+"""The words of a judgement: values that may be unknown, effects, verdicts and rulings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final, Literal, TypeAlias, cast, final
+
+from llm_migrate.catalog.schema import JsonValue
+
+
+@final
+class Unknown:
+    """A value that exists and is not null, but cannot be known from outside."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+MAYBE: Final = Unknown()  # a field that may be there or not; used inside a judgement only
+OPEN: Final = "**"  # key of a body (or table) that may hold further, unknown fields
+
+# JsonValue with UNKNOWN anywhere inside. In a list of parameters it stands for one item, in `messages` for any number.
+Value: TypeAlias = object
+Body: TypeAlias = Mapping[str, Value]
+Tri: TypeAlias = bool | None  # a condition over values that may be unknown holds, does not, or may
+
+
+class Effect(IntEnum):
+    """What happens to a field, from nothing to refusal; the order is the order of harm."""
+
+    KEPT = 0
+    OMITTED = 1
+    ADDED = 2
+    RENAMED = 3
+    MAPPED = 4
+    EMULATED = 5
+    CLAMPED = 6
+    DROPPED = 7
+    REFUSED = 8
+
+
+Verdict: TypeAlias = Literal["as-is", "adapted", "lossy", "blocked"]
+VERDICTS: Final[tuple[Verdict, ...]] = ("as-is", "adapted", "lossy", "blocked")
+
+_VERDICT: Final[dict[Effect, Verdict]] = {
+    Effect.KEPT: "as-is",
+    Effect.OMITTED: "as-is",
+    Effect.ADDED: "adapted",
+    Effect.RENAMED: "adapted",
+    Effect.MAPPED: "adapted",
+    Effect.EMULATED: "adapted",
+    Effect.CLAMPED: "lossy",
+    Effect.DROPPED: "lossy",
+    Effect.REFUSED: "blocked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What happens to one subject of a request.
+
+    Attributes:
+        subject: the parameter ("temperature"), a place in the messages ("messages.role.developer",
+            "messages.parts.image_url", "messages.system", ...), "messages" or OPEN for what cannot be seen of them,
+            "model", "endpoint", or the API family when that is not offered.
+        effect: the least that happens whatever the unknown values are.
+        at_worst: the most that can happen; equal to `effect` when all is known.
+        remove: top-level fields that leave the request; empty while it is unsure what happens.
+        set: top-level fields that enter or replace; empty where values are unknown.
+        to: new name of the field, also where its value is unknown.
+        how: name of an emulation that the engine must run; None otherwise.
+        advice: what a person should know or do.
+        source: where the fact comes from.
+    """
+
+    subject: str
+    effect: Effect
+    at_worst: Effect
+    remove: tuple[str, ...] = ()
+    set: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    to: str | None = None
+    how: str | None = None
+    advice: str = ""
+    source: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that is certain."""
+        return _VERDICT[self.effect]
+
+    @property
+    def worst_verdict(self) -> Verdict:
+        """The verdict that cannot be excluded."""
+        return _VERDICT[self.at_worst]
+
+
+def apply(body: Mapping[str, JsonValue], rulings: Iterable[Ruling]) -> dict[str, JsonValue]:
+    """Return a new request with the top-level changes of the rulings; inside `messages` nothing is changed.
+
+    Applying the same rulings again changes nothing more: all fields leave before the new ones enter.
+    """
+    out = dict(body)
+    entering: dict[str, JsonValue] = {}
+    for ruling in rulings:
+        for name in ruling.remove:
+            out.pop(name, None)
+        entering.update(ruling.set)
+    out.update(entering)
+    return out
+
+
+def verdict_of(rulings: Iterable[Ruling]) -> tuple[Verdict, Verdict]:
+    """Return the worst verdict that is certain, and the worst that is possible."""
+    certain = possible = Effect.KEPT
+    for ruling in rulings:
+        certain, possible = max(certain, ruling.effect), max(possible, ruling.at_worst)
+    return _VERDICT[certain], _VERDICT[possible]
+
+
+def all_hold(parts: Iterable[Tri]) -> Tri:
+    """Return whether all conditions hold: False as soon as one does not, None if one is unsure."""
+    unsure = False
+    for part in parts:
+        if part is False:
+            return False
+        unsure = unsure or part is None
+    return None if unsure else True
+
+
+def as_table(value: Value) -> Mapping[str, Value] | None:
+    """Return a JSON object as such, None for anything else."""
+    return cast("Mapping[str, Value]", value) if isinstance(value, Mapping) else None
+
+
+def as_list(value: Value) -> Sequence[Value] | None:
+    """Return a JSON array as such, None for anything else."""
+    return cast("Sequence[Value]", value) if isinstance(value, list | tuple) else None
+
+
+def is_known(value: Value) -> bool:
+    """Say whether a value holds nothing unknown, however deep."""
+    todo = [value]  # not by recursion: a request may be nested more deeply than Python's stack
+    while todo:
+        inner = todo.pop()
+        if isinstance(inner, Unknown):
+            return False
+        table = as_table(inner)
+        if table is not None:
+            if OPEN in table:
+                return False
+            todo += table.values()
+        else:
+            todo += as_list(inner) or ()
+    return True
