@@ -200,8 +200,9 @@ def test_nothing_of_the_sdk_reaches_the_vendor(ran: dict[str, Any]) -> None:
     assert {h["authorization"] for h in sent} == {"Bearer id.secret"}
 
 
-@pytest.mark.parametrize("sdk", TAPPED)
-@pytest.mark.parametrize("vendor", ["openai", "azure"])
+@pytest.mark.parametrize(
+    ("sdk", "vendor"), [*((sdk, "openai") for sdk in TAPPED), ("1.35.7", "azure"), ("3.54.0", "azure")]
+)
 def test_the_app_s_own_tests_pass_before_the_move(sdk: str, vendor: str) -> None:
     """The example is a working program on OpenAI and on Azure, under every SDK since 1.35."""
     command = [str(python_with(sdk)), "-W", "error", "-m", "unittest", "discover", "-t", ".", "-s", "app"]
