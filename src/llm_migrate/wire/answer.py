@@ -13,6 +13,7 @@ from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import (
     Table,
+    UnsoundError,
     complete_extras,
     complete_finish,
     complete_function,
@@ -20,6 +21,8 @@ from llm_migrate.wire.complete import (
     complete_logprobs,
     complete_text,
     complete_usage,
+    has,
+    is_int,
     missing_usage,
 )
 from llm_migrate.wire.failure import (
@@ -55,7 +58,7 @@ def read_answer(
         if find_failure(parsed) is not None:
             return read_error(target, outgoing, status, headers, body)
         if call.api == "models":
-            return _answer(complete_models(parsed, target), None)
+            return _answer(target, complete_models(parsed, target), None)
         if call.api == "embeddings":
             return _embeddings(parsed, target, outgoing)
         if isinstance(parsed.get("choices"), list) and parsed["choices"]:
@@ -94,7 +97,11 @@ def scrub(body: bytes, target: Target, outgoing: Outgoing) -> bytes:
 
 
 def complete_chat(body: Table, target: Target, outgoing: Outgoing) -> Mapping[str, JsonValue] | None:
-    """Complete a chat completion in place and return the usage that the vendor counted."""
+    """Complete a chat completion in place and return the usage that the vendor counted.
+
+    Raises:
+        UnsoundError: a part of it is broken.
+    """
     facts = target.provider.response
     choices = [c for c in cast("list[JsonValue]", body["choices"]) if isinstance(c, dict)]
     counted = body.get("usage") or next((c.pop("usage") for c in choices if isinstance(c.get("usage"), dict)), None)
@@ -118,7 +125,7 @@ def head_of(body: Mapping[str, JsonValue], outgoing: Outgoing) -> tuple[str, int
         created = int(created)
     return (
         answer_id if isinstance(answer_id, str) and answer_id else outgoing.made_up_id("chatcmpl-"),
-        int(created) if isinstance(created, int | float) and created else int(outgoing.now_s),
+        int(created) if isinstance(created, int | float) and created >= 1 else int(outgoing.now_s),
         model if isinstance(model, str) and model else outgoing.model,
     )
 
@@ -143,18 +150,21 @@ def _model(row: Table, target: Target) -> Table:
 
 
 def _chat(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIError:
-    usage = complete_chat(body, target, outgoing)
+    try:
+        usage = complete_chat(body, target, outgoing)
+    except UnsoundError as e:
+        return broken(target, f"the upstream's answer has {e}")
     choices = cast("list[Table]", body["choices"])
     if not choices:
         return _unsound(target, body, b"")
     failed = next((c["x_finish_reason"] for c in choices if c["finish_reason"] == "error"), None)
     if failed is not None:
         return broken(target, f"the vendor ended the answer with {failed!r}")
-    return _answer(body, usage)
+    return _answer(target, body, usage)
 
 
 def _complete_choice(choice: Table, i: int, facts: ResponseFacts, outgoing: Outgoing) -> None:
-    if not isinstance(choice.get("index"), int):
+    if not is_int(choice.get("index")):
         choice["index"] = i
     message = choice.get("message")
     if not isinstance(message, dict):
@@ -165,29 +175,36 @@ def _complete_choice(choice: Table, i: int, facts: ResponseFacts, outgoing: Outg
     message.setdefault("content", None)
     message.setdefault("refusal", None)
     calls = _complete_calls(message, f"{outgoing.made_up_id('call_')}_{i}")
-    function = message.get("function_call")
-    if isinstance(function, dict):
-        complete_function(function)
+    if "function_call" in message:
+        cast("Table", message["function_call"]).setdefault("name", "")
     complete_finish(choice, facts, has_tools=calls, required=True)
     complete_logprobs(choice)
 
 
 def _complete_calls(message: Table, made_up_id: str) -> bool:
-    """Type the tool calls of a message; say whether there are any."""
+    """Type the tool calls of a message; say whether there are any.
+
+    Raises:
+        UnsoundError: a call that names no function is never handed on (R5).
+    """
     calls = message.get("tool_calls")
-    if not isinstance(calls, list) or not calls:
+    if not calls:
         message.pop("tool_calls", None)
         return False
+    if not isinstance(calls, list):
+        raise UnsoundError("tool calls that are no list")
     for i, tool_call in enumerate(calls):
         if not isinstance(tool_call, dict):
-            continue
+            raise UnsoundError("a tool call that is no object")
         if not isinstance(tool_call.get("id"), str) or not tool_call["id"]:
             tool_call["id"] = f"{made_up_id}_{i}"
+        if tool_call.get("type") == "custom" and has(tool_call.get("custom"), name=str, input=str):
+            continue
         function = tool_call.get("function")
-        if isinstance(function, dict):
-            tool_call["type"] = "function"
-            function.setdefault("name", "")
-            complete_function(function)
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
+            raise UnsoundError("a tool call that names no function")
+        tool_call["type"] = "function"
+        complete_function(function)
     return True
 
 
@@ -198,14 +215,14 @@ def _embeddings(body: Table, target: Target, outgoing: Outgoing) -> Answer | Ope
     for i, row in enumerate(rows):
         if isinstance(row, dict):
             row["object"] = "embedding"
-            if not isinstance(row.get("index"), int):
+            if not is_int(row.get("index")):
                 row["index"] = i
     counted = body.get("usage")
     usage: Table = counted if isinstance(counted, dict) else missing_usage()
     complete_usage(usage, target.provider.response)
     model = body.get("model")
     body.update({"object": "list", "usage": usage, "model": model if isinstance(model, str) else outgoing.model})
-    return _answer(body, usage if isinstance(counted, dict) else None)
+    return _answer(target, body, usage if isinstance(counted, dict) else None)
 
 
 def broken(target: Target, problem: str, *, code: str = "bad_upstream_answer") -> OpenAIError:
@@ -221,8 +238,11 @@ def _unsound(target: Target, parsed: JsonValue, body: bytes) -> OpenAIError:
     return broken(target, f"the upstream answered with {what}")
 
 
-def _answer(body: Table, usage: Mapping[str, JsonValue] | None) -> Answer:
-    return Answer(orjson.dumps(body), usage)
+def _answer(target: Target, body: Table, usage: Mapping[str, JsonValue] | None) -> Answer | OpenAIError:
+    try:
+        return Answer(orjson.dumps(body), usage)
+    except orjson.JSONEncodeError:
+        return broken(target, "the upstream's answer is nested too deeply")
 
 
 def _parse(body: bytes) -> JsonValue:

@@ -6,7 +6,7 @@ Fields that OpenAI does not know are kept. Words outside OpenAI's sets are kept 
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 import orjson
 
@@ -16,9 +16,24 @@ Table: TypeAlias = dict[str, JsonValue]
 
 FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_COUNTS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_COUNTED: Final = frozenset(
+    {
+        "accepted_prediction_tokens",
+        "audio_tokens",
+        "cache_write_tokens",
+        "cached_tokens",
+        "image_tokens",
+        "reasoning_tokens",
+        "rejected_prediction_tokens",
+        "text_tokens",
+    }
+)
 _DETAILS: Final = ("prompt_tokens_details", "completion_tokens_details")
 _NEVER_NULL: Final = ("tool_calls", "function_call", "annotations", "system_fingerprint", "obfuscation", "metadata")
+
+
+class UnsoundError(ValueError):
+    """What came cannot be completed without inventing it; the text says what, and repeats nothing of it."""
 
 
 def complete_head(body: Table, object_: str, answer_id: str, created: int, model: str) -> bool:
@@ -27,6 +42,7 @@ def complete_head(body: Table, object_: str, answer_id: str, created: int, model
         body.get("id") == answer_id
         and body.get("object") == object_
         and body.get("created") == created
+        and type(body["created"]) is int
         and body.get("model") == model
     ):
         return False
@@ -41,13 +57,15 @@ def complete_extras(body: Table) -> bool:
     """Mend the optional top-level fields that OpenAI types."""
     changed = _drop_nulls(body)
     tier = body.get("service_tier")
-    if tier is not None and tier not in _TIERS:
-        body["service_tier"], body["x_service_tier"] = None, tier
-        changed = True
-    fingerprint = body.get("system_fingerprint")
-    if fingerprint is not None and not isinstance(fingerprint, str):
-        body["system_fingerprint"] = str(fingerprint)
-        changed = True
+    if tier is not None and (not isinstance(tier, str) or tier not in _TIERS):
+        changed = _aside(body, "service_tier")
+    for name in ("system_fingerprint", "obfuscation"):
+        if name in body and not isinstance(body[name], str):
+            changed = _aside(body, name)
+    if "metadata" in body and not _is_strings(body["metadata"]):
+        changed = _aside(body, "metadata")
+    if "moderation" in body and not has(body["moderation"], input=dict, output=dict):
+        changed = _aside(body, "moderation")
     return changed
 
 
@@ -81,7 +99,9 @@ def complete_logprobs(choice: Table) -> bool:
     logprobs = choice.get("logprobs", 0)
     if logprobs is None:
         return False
-    if not isinstance(logprobs, dict) or not isinstance(logprobs.get("content"), list | None):
+    if not isinstance(logprobs, dict) or not all(_are_logprobs(logprobs.get(n)) for n in ("content", "refusal")):
+        if logprobs != 0:
+            choice["x_logprobs"] = logprobs
         choice["logprobs"] = None
         return True
     changed = False
@@ -93,7 +113,7 @@ def complete_logprobs(choice: Table) -> bool:
 
 
 def complete_text(table: Table, facts: ResponseFacts) -> bool:
-    """Type the text fields of a message or delta: content as one string, reasoning under its usual name."""
+    """Type the fields of a message or delta that carry text: content as one string, reasoning under its usual name."""
     changed = _drop_nulls(table)
     content = table.get("content")
     if content is not None and not isinstance(content, str):
@@ -107,11 +127,22 @@ def complete_text(table: Table, facts: ResponseFacts) -> bool:
     if refusal is not None and not isinstance(refusal, str):
         table["refusal"] = None
         changed = True
-    annotations = table.get("annotations")
-    if annotations is not None and not _are_citations(annotations):
-        table["x_annotations"] = table.pop("annotations")
-        changed = True
-    return changed
+    if "annotations" in table and not _are_citations(table["annotations"]):
+        changed = _aside(table, "annotations")
+    audio = table.get("audio")
+    if audio is not None and not has(audio, id=str, expires_at=int, data=str, transcript=str):
+        changed = _aside(table, "audio")
+    return complete_old_call(table) or changed
+
+
+def complete_old_call(table: Table) -> bool:
+    """Type a `function_call`, the form that came before tool calls."""
+    call = table.get("function_call")
+    if call is None:
+        return False
+    if not isinstance(call, dict) or not isinstance(call.get("name", ""), str):
+        return _aside(table, "function_call")
+    return complete_function(call)
 
 
 def complete_function(function: Table) -> bool:
@@ -129,24 +160,34 @@ def complete_usage(usage: Table, facts: ResponseFacts) -> bool:
     for name in ("prompt_tokens", "completion_tokens"):
         changed |= _as_count(usage, name)
     total = usage.get("total_tokens")
-    if not isinstance(total, int) or isinstance(total, bool):
+    if not is_int(total):
         usage["total_tokens"] = _int(usage["prompt_tokens"]) + _int(usage["completion_tokens"])
         changed = True
     for name in _DETAILS:
         details = usage.get(name)
         if isinstance(details, dict):
-            for key in [k for k, v in details.items() if v is None or isinstance(v, float)]:
+            for key in [k for k in details if k in _COUNTED and not is_int(details[k])]:
                 changed |= _as_count(details, key)
         elif name in usage:
             del usage[name]
             changed = True
     cached = usage.get(facts.cached_tokens) if facts.cached_tokens else None
-    if isinstance(cached, int):
+    if is_int(cached):
         details = usage.setdefault("prompt_tokens_details", {})
         if isinstance(details, dict) and "cached_tokens" not in details:
             details["cached_tokens"] = cached
             changed = True
     return changed
+
+
+def is_int(value: JsonValue) -> TypeGuard[int]:
+    """Say whether a value is a JSON integer; to Python a boolean is one too."""
+    return type(value) is int
+
+
+def has(value: JsonValue, **wanted: type) -> bool:
+    """Say whether a value is an object with fields of exactly these types."""
+    return isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in wanted.items())
 
 
 def missing_usage() -> Table:
@@ -175,20 +216,46 @@ def _joined(content: JsonValue) -> str:
     return content if isinstance(content, str) else ""
 
 
+def _aside(table: Table, name: str) -> bool:
+    """Keep a value that OpenAI's type refuses under a name of its own."""
+    table[f"x_{name}"] = table.pop(name)
+    return True
+
+
+def _is_strings(value: JsonValue) -> bool:
+    return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+
+
 def _are_citations(annotations: JsonValue) -> bool:
     if not isinstance(annotations, list):
         return False
-    wanted = ("end_index", "start_index", "title", "url")
-    for item in annotations:
-        citation = item.get("url_citation") if isinstance(item, dict) and item.get("type") == "url_citation" else None
-        if not isinstance(citation, dict) or any(name not in citation for name in wanted):
-            return False
-    return True
+    return all(
+        isinstance(item, dict)
+        and item.get("type") == "url_citation"
+        and has(item.get("url_citation"), end_index=int, start_index=int, title=str, url=str)
+        for item in annotations
+    )
+
+
+def _are_logprobs(tokens: JsonValue, *, top: bool = False) -> bool:
+    if tokens is None and not top:
+        return True
+    if not isinstance(tokens, list):
+        return False
+    return all(
+        isinstance(token, dict)
+        and isinstance(token.get("token"), str)
+        and isinstance(token.get("logprob"), float | int)
+        and "bytes" in token
+        and (token["bytes"] is None or isinstance(token["bytes"], list))
+        and (top or _are_logprobs(token.get("top_logprobs"), top=True))
+        for token in tokens
+    )
 
 
 def _as_count(table: Table, name: str) -> bool:
     value = table.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_int(value):
         return False
     table[name] = _int(value)
     return True

@@ -53,7 +53,10 @@ class OpenAIError:
     def body(self) -> bytes:
         """Return the JSON body: `{"error": {"message", "type", "param", "code", ...}}`."""
         known = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return orjson.dumps({"error": {**self.extra, **known}})
+        try:
+            return orjson.dumps({"error": {**self.extra, **known}})
+        except orjson.JSONEncodeError:  # nested too deeply: what OpenAI knows is enough
+            return orjson.dumps({"error": known})
 
 
 class RefusedError(WireError):

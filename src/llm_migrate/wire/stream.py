@@ -16,12 +16,14 @@ from llm_migrate.wire.answer import broken, complete_chat, head_of, read_error
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import (
     Table,
+    UnsoundError,
     complete_extras,
     complete_finish,
     complete_head,
     complete_logprobs,
     complete_text,
     complete_usage,
+    is_int,
     missing_usage,
 )
 from llm_migrate.wire.event import Chunk, Done, Event, Fault
@@ -102,8 +104,13 @@ class StreamReader:
         choices = chunk.get("choices")
         if chunk.get("error") or event.type == "error" or not isinstance(choices, list) or not choices:
             self._take_aside(event, chunk, out)
-        else:
+            return
+        try:
             self._take_choices(chunk, choices, data, out)
+        except UnsoundError as e:
+            self._fault(out, broken(self._target, f"the stream has {e}"))
+        except orjson.JSONEncodeError:
+            self._fault(out, broken(self._target, "the stream has a chunk that is nested too deeply"))
 
     def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
         """Take an event that carries no choice: an error, the count, or facts about the prompt."""
@@ -144,7 +151,7 @@ class StreamReader:
 
     def _complete_choice(self, choice: Table, i: int) -> bool:
         index, changed = choice.get("index"), False
-        if not isinstance(index, int):
+        if not is_int(index):
             choice["index"] = index = i
             changed = True
         if "usage" in choice:
@@ -202,7 +209,8 @@ class StreamReader:
             body = cast("JsonValue", orjson.loads(head))
         except orjson.JSONDecodeError:
             body = None
-        if isinstance(body, dict) and find_failure(body) is None and isinstance(body.get("choices"), list):
+        choices = body.get("choices") if isinstance(body, dict) else None
+        if isinstance(body, dict) and find_failure(body) is None and isinstance(choices, list) and choices:
             return self._whole(body, out)
         if isinstance(body, dict):
             return self._fault(out, read_error(self._target, self._outgoing, 200, {}, head))
@@ -210,7 +218,10 @@ class StreamReader:
 
     def _whole(self, body: Table, out: list[Event]) -> list[Event]:
         """Turn an answer that came in one piece, though a stream was asked for, into a chunk."""
-        complete_chat(body, self._target, self._outgoing)
+        try:
+            complete_chat(body, self._target, self._outgoing)
+        except UnsoundError as e:
+            return self._fault(out, broken(self._target, f"the upstream's answer has {e}"))
         for choice in cast("list[Table]", body["choices"]):
             delta = choice.pop("message")
             if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), list):

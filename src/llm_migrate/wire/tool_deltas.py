@@ -6,7 +6,7 @@ The openai SDK joins the strings of all pieces, so an id or a name that a vendor
 from __future__ import annotations
 
 from llm_migrate.catalog.schema import JsonValue
-from llm_migrate.wire.complete import Table, complete_function
+from llm_migrate.wire.complete import Table, UnsoundError, complete_function, is_int
 from llm_migrate.wire.outgoing import Outgoing
 
 
@@ -23,21 +23,25 @@ class ToolDeltas:
         return any(of == choice for of, _ in self._begun)
 
     def complete(self, choice: int, delta: Table) -> bool:
-        """Complete the pieces in a delta in place; return whether anything changed."""
+        """Complete the pieces in a delta in place; return whether anything changed.
+
+        Raises:
+            UnsoundError: a piece that belongs to no call, or a call that names no function (R5).
+        """
         calls = delta.get("tool_calls")
         if calls is None:
             return False
         if not isinstance(calls, list):
-            del delta["tool_calls"]
-            return True
+            raise UnsoundError("tool calls that are no list")
         changed = False
-        for position, piece in enumerate(calls):
-            if isinstance(piece, dict):
-                changed |= self._complete_piece(choice, position, piece)
+        for piece in calls:
+            if not isinstance(piece, dict):
+                raise UnsoundError("a tool call that is no object")
+            changed |= self._complete_piece(choice, piece)
         return changed
 
-    def _complete_piece(self, choice: int, position: int, piece: Table) -> bool:
-        index = self._place(choice, position, piece)
+    def _complete_piece(self, choice: int, piece: Table) -> bool:
+        index = self._place(choice, piece)
         changed = piece.get("index") != index
         piece["index"] = index
         known = self._begun.get((choice, index))
@@ -57,14 +61,15 @@ class ToolDeltas:
             changed |= "arguments" in function and complete_function(function)
         return changed
 
-    def _place(self, choice: int, position: int, piece: Table) -> int:
+    def _place(self, choice: int, piece: Table) -> int:
         """Return the index that a piece belongs to."""
         said, call_id = piece.get("index"), piece.get("id")
         begun = [index for of, index in self._begun if of == choice]
         following = max(begun, default=-1) + 1
-        if not isinstance(said, int):
-            if not call_id:
-                return position if not begun else max(begun)
+        if not is_int(said):
+            function = piece.get("function")
+            if not call_id and begun and not (isinstance(function, dict) and function.get("name")):
+                return max(begun)
             same = [i for i in begun if self._begun[choice, i][0] == call_id]
             return same[0] if same else following
         current = self._now.get((choice, said), said)
@@ -86,14 +91,9 @@ class ToolDeltas:
             piece["type"] = "function"
             changed = True
         function = piece.get("function")
-        if not isinstance(function, dict):
-            function = {}
-            piece["function"] = function
-            changed = True
-        name = function.get("name")
-        if not isinstance(name, str):
-            function["name"] = name = ""
-            changed = True
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(function, dict) or not isinstance(name, str) or not name:
+            raise UnsoundError("a tool call that names no function")
         changed |= complete_function(function)
         self._begun[choice, index] = (call_id, name)
         return changed
