@@ -65,6 +65,7 @@ class Hit:
         value_end: byte after it.
         confidence: how sure the rule is.
         secret: the place holds a literal secret: its text must be masked.
+        legacy: written for an SDK generation that its successor does not run (openai before 1.0, openai-node 3).
     """
 
     rule: str
@@ -79,6 +80,7 @@ class Hit:
     value_end: int = -1
     confidence: Confidence = "certain"
     secret: bool = False
+    legacy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

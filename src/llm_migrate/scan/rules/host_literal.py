@@ -11,6 +11,7 @@ from llm_migrate.scan.places import value_span
 from llm_migrate.scan.rule import AstRule, FileContext
 from llm_migrate.scan.rules.http_call import HTTP_FUNCTION
 from llm_migrate.scan.rules.literal_source import LANGUAGES, NEEDS, STRINGS, Literal, literal_of
+from llm_migrate.scan.rules.openai_sdk import api_of_url
 from llm_migrate.scan.symbols import HOLE
 from llm_migrate.scan.vocabulary import Vocabulary, hosts_in
 
@@ -45,7 +46,17 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     kind, provider, confidence = found
     start, end = context.span(node)
     inner = value_span(node, context)
-    yield Hit(NAME, kind, start, end, provider, value_start=inner[0], value_end=inner[1], confidence=confidence)
+    yield Hit(
+        NAME,
+        kind,
+        start,
+        end,
+        provider,
+        api=api_of_url(literal.text) if kind == "raw-http" else None,
+        value_start=inner[0],
+        value_end=inner[1],
+        confidence=confidence,
+    )
 
 
 def _classify(literal: Literal, vocabulary: Vocabulary) -> tuple[Kind, str, Confidence] | None:

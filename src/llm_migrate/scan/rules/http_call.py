@@ -10,6 +10,7 @@ from llm_migrate.scan.finding import Hit
 from llm_migrate.scan.names import names_of
 from llm_migrate.scan.rule import AstRule, FileContext
 from llm_migrate.scan.rules.literal_source import LANGUAGES, NEEDS
+from llm_migrate.scan.rules.openai_sdk import api_of_url
 from llm_migrate.scan.symbols import HOLE, Symbols, dotted
 
 if TYPE_CHECKING:
@@ -43,22 +44,21 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     candidates = [given.named[name][1] for name in _URL_ARGUMENTS if name in given.named]
     candidates += given.positional[:2]
     for argument in candidates:
-        owner = _owner(argument, names, context)
-        if owner is not None:
+        found = _url(argument, names, context)
+        owner = context.vocabulary.url(found) if found is not None else None
+        if found is not None and owner is not None:
             start, end = context.span(node)
-            yield Hit(NAME, "raw-http", start, end, owner, confidence="likely")
+            yield Hit(NAME, "raw-http", start, end, owner, api=api_of_url(found), confidence="likely")
             return
 
 
-def _owner(argument: Node, names: Symbols, context: FileContext) -> str | None:
-    kind = argument.kind()
-    if kind in ("string", "template_string") and HOLE not in (names.text(argument) or ""):
-        return None  # the literal itself is found by its host
+def _url(argument: Node, names: Symbols, context: FileContext) -> str | None:
+    """Return the vendor's URL that an argument leads to, with `x` for what is only known at run time."""
     text = names.text(argument)
-    if text is not None:
-        owner = context.vocabulary.url(text.replace(HOLE, "x"))
-        if owner is not None:
-            return owner
+    if argument.kind() in ("string", "template_string") and HOLE not in (text or ""):
+        return None  # the literal itself is found by its host
+    if text is not None and context.vocabulary.url(text.replace(HOLE, "x")):
+        return text.replace(HOLE, "x")
     name = dotted(argument, names.grammar)
     if not name:
         return None
@@ -69,8 +69,8 @@ def _owner(argument: Node, names: Symbols, context: FileContext) -> str | None:
     rows = [*context.project.names.get(name, ())]
     if name.split(".")[0] in ("self", "this", "cls") or names.imports.get(name.split(".")[0]):
         rows += context.project.names.get(last, ())
-    owners = {context.vocabulary.url(row.text.replace(HOLE, "x")) for row in rows if row.text is not None}
-    return owners.pop() if len(owners) == 1 else None
+    urls = {row.text.replace(HOLE, "x") for row in rows if row.text is not None}
+    return min(urls) if len({context.vocabulary.url(url) for url in urls}) == 1 else None
 
 
 RULE: Final = AstRule(NAME, LANGUAGES, frozenset({"call", "call_expression", "new_expression"}), find, needs=NEEDS)

@@ -51,6 +51,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
         model=model if isinstance(model, str) else None,
         parameters=body,
         confidence="certain" if call.sure else "likely",
+        legacy=call.legacy,
     )
 
 

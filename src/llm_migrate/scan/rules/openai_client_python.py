@@ -13,6 +13,7 @@ from llm_migrate.scan.rule import AstRule, FileContext
 from llm_migrate.scan.rules.openai_call_python import legacy_provider
 from llm_migrate.scan.rules.openai_sdk import (
     KEY_ARGUMENTS,
+    LEGACY_STATE,
     PYTHON_CLIENTS,
     STATE,
     URL_ARGUMENTS,
@@ -71,7 +72,17 @@ def _find_state(node: Node, names: Symbols, context: FileContext) -> Iterator[Hi
     kind = cast("Kind", STATE[name])
     secret = kind == "credential" and holds_secret(names.text(value), context.vocabulary)
     provider = legacy_provider(names, context)
-    yield Hit(NAME, kind, start, end, provider, value_start=inner[0], value_end=inner[1], secret=secret)
+    yield Hit(
+        NAME,
+        kind,
+        start,
+        end,
+        provider,
+        value_start=inner[0],
+        value_end=inner[1],
+        secret=secret,
+        legacy=name in LEGACY_STATE,
+    )
 
 
 RULE: Final = AstRule(NAME, _PYTHON, frozenset({"call", "assignment"}), find, needs=KINDS)

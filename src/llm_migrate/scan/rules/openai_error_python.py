@@ -28,7 +28,8 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     if node.kind() == "except_clause":
         for child in node.children():
             if child.is_named() and child.kind() != "block" and _names_error(child, names):
-                yield Hit(NAME, "error", start, context.span(child)[1], OPENAI)
+                legacy = ".error." in child.text()
+                yield Hit(NAME, "error", start, context.span(child)[1], OPENAI, legacy=legacy)
         return
     arguments = node.field("arguments")
     for child in arguments.children() if arguments is not None else ():

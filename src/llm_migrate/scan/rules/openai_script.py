@@ -112,6 +112,7 @@ def _find_call(node: Node, called: Node, names: Symbols, context: FileContext) -
         model=model if isinstance(model, str) else None,
         parameters=body,
         confidence="certain" if call.sure else "likely",
+        legacy=call.legacy,
     )
 
 

@@ -109,6 +109,26 @@ _OLD_METHODS: Final = {  # openai-node 3 and @azure/openai
     "getAudioTranscription": "audio",
     "getAudioTranslation": "audio",
 }
+# Ends of URL paths, the longest first.
+_PATHS: Final = (
+    ("/chat/completions", "chat"),
+    ("/completions", "completions"),
+    ("/responses", "responses"),
+    ("/embeddings", "embeddings"),
+    ("/images/", "images"),
+    ("/audio/", "audio"),
+    ("/files", "files"),
+    ("/batches", "batch"),
+    ("/fine_tuning", "fine_tuning"),
+    ("/fine-tunes", "fine_tuning"),
+    ("/assistants", "assistants"),
+    ("/threads", "assistants"),
+    ("/vector_stores", "vector_stores"),
+    ("/moderations", "moderations"),
+    ("/edits", "edits"),
+    ("/engines", "engines"),
+    ("/models", "models"),
+)
 # Parts of a path that change how a call is made, not which.
 _PASSED_OVER: Final = frozenset(
     {
@@ -155,6 +175,9 @@ STATE: Final = {
     "log": "client",
     "debug": "client",
 }
+LEGACY_STATE: Final = frozenset(
+    {"api_base", "api_key_path", "proxy", "verify_ssl_certs", "requestssession", "aiosession", "log", "debug"}
+)
 URL_ARGUMENTS: Final = ("base_url", "azure_endpoint", "api_base", "openai_api_base", "baseURL", "basePath", "endpoint")
 KEY_ARGUMENTS: Final = ("api_key", "apiKey", "openai_api_key", "openAIApiKey", "azure_ad_token", "azureOpenAIApiKey")
 MODEL_ARGUMENTS: Final = (
@@ -194,6 +217,12 @@ def api_of(path: str) -> tuple[str, bool] | None:
         return _OLD_METHODS[first], True
     api = _RESOURCES.get(first)
     return (api, False) if api is not None and "()" not in path else None
+
+
+def api_of_url(url: str) -> str | None:
+    """Return the API family that a URL's path names."""
+    path = url.partition("://")[2].partition("?")[0]
+    return next((api for part, api in _PATHS if part in path), None)
 
 
 def split_client(path: str, clients: dict[str, str]) -> tuple[str, str] | None:
