@@ -1,0 +1,280 @@
+"""What the catalog knows of providers, for people: one table of all, one page of one.
+
+Says when a fact is not known; judges nothing. The day is an argument.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final, get_args
+
+from llm_migrate.catalog.policy import is_retired
+from llm_migrate.catalog.schema import Api, ApiFacts, Endpoint, MessageRules, Model, Offer, Price, Provider
+from llm_migrate.report.rules import default_row, rule_rows
+from llm_migrate.report.sections import Section
+
+_REST: Final = {
+    "keep": "All other parameters pass as they are.",
+    "drop": "All other parameters are dropped, and that is reported.",
+    "refuse": "All other parameters are refused.",
+}
+
+
+def list_section(providers: Sequence[Provider], today: dt.date) -> Section:
+    """Return the table of all providers."""
+    rows: list[tuple[str, ...]] = []
+    for provider in providers:
+        live = sum(not is_retired(m, today) for m in provider.models)
+        rows.append(
+            (
+                provider.id,
+                provider.name,
+                _reach(provider, today),
+                f"{live} of {len(provider.models)}",
+                _first_key(provider),
+            )
+        )
+    return Section(
+        "",
+        ("provider", "name", "open to", "live models", "key"),
+        tuple(rows),
+        ("", "llm-migrate providers NAME  shows all that is known of one."),
+        fixed=(0, 4),
+    )
+
+
+def detail_sections(provider: Provider, today: dt.date) -> list[Section]:
+    """Return the page of one provider."""
+    return [
+        _head(provider),
+        _endpoints(provider, today),
+        _keys(provider),
+        *_chat(provider),
+        _apis(provider),
+        *model_sections([provider], today, everything=False),
+        *offer_sections([provider], today),
+    ]
+
+
+def model_sections(providers: Sequence[Provider], today: dt.date, *, everything: bool) -> list[Section]:
+    """Return a table of models a provider; without `everything` only those that still answer."""
+    sections: list[Section] = []
+    for provider in providers:
+        shown = [m for m in provider.models if everything or not is_retired(m, today)]
+        if not provider.models:
+            continue
+        hidden = len(provider.models) - len(shown)
+        lines = ["Price of a million tokens: in / out / cached; ? is not known.", *_billing_lines(provider)]
+        if hidden:
+            lines.append(
+                f"{hidden} retired {'model is' if hidden == 1 else 'models are'} left out; --models shows all."
+            )
+        sections.append(
+            Section(
+                f"Models of {provider.name}",
+                ("model", "context", "output", "price", "life"),
+                tuple(_model_row(m, today) for m in shown),
+                tuple(lines),
+                fixed=(0, 4),
+            )
+        )
+    return sections
+
+
+def offer_sections(providers: Sequence[Provider], today: dt.date) -> list[Section]:
+    """Return a table of offers a provider that has some."""
+    return [
+        Section(
+            f"Offers of {provider.name}",
+            ("offer", "what", "conditions"),
+            tuple(_offer_row(offer, today) for offer in provider.offers),
+        )
+        for provider in providers
+        if provider.offers
+    ]
+
+
+def _reach(provider: Provider, today: dt.date) -> str:
+    """Say which regions have an endpoint that is open and needs no plan of its own."""
+    regions = dict.fromkeys(e.region for e in provider.endpoints if _is_open(e, today) and e.plan is None)
+    closed = sum(not _is_open(e, today) for e in provider.endpoints)
+    return (", ".join(regions) or "nobody") + (f"\n{closed} former" if closed else "")
+
+
+def _is_open(endpoint: Endpoint, today: dt.date) -> bool:
+    return endpoint.state == "current" and (endpoint.closes_on is None or today < endpoint.closes_on)
+
+
+def _first_key(provider: Provider) -> str:
+    names = [name for auth in provider.auth for name in (*auth.env, *(" + ".join(pair) for pair in auth.pair_env))]
+    return names[0] if names else "see the detail"
+
+
+def _head(provider: Provider) -> Section:
+    facts = [provider.home, f"format {provider.dialect}"]
+    if provider.zone:
+        facts.append(f"days of {provider.zone}")
+    lines = [" | ".join(fact for fact in facts if fact)]
+    if provider.aliases:
+        lines.append(f"also called: {', '.join(provider.aliases)}")
+    return Section(f"{provider.name}  [{provider.id}]", lines=tuple(lines))
+
+
+def _endpoints(provider: Provider, today: dt.date) -> Section:
+    # The address stands below the id: side by side they do not fit into 80 columns.
+    rows = tuple((f"{e.id}\n{e.base_url}", e.region, _endpoint_state(e, today)) for e in provider.endpoints)
+    notes = dict.fromkeys(f"{e.id}: {e.note}" for e in provider.endpoints if e.note)
+    return Section("Endpoints", ("endpoint", "region", "state"), rows, tuple(notes), fixed=(0, 1))
+
+
+def _endpoint_state(endpoint: Endpoint, today: dt.date) -> str:
+    words = ["default"] if endpoint.default else []
+    if endpoint.plan:
+        words.append(endpoint.plan)
+    if endpoint.closes_on is not None:
+        words.append(f"{'closed on' if endpoint.closes_on <= today else 'closes on'} {endpoint.closes_on}")
+    elif endpoint.state == "former":
+        words.append("former")
+    return ", ".join(words) or "open"
+
+
+def _keys(provider: Provider) -> Section:
+    rows: list[tuple[str, ...]] = []
+    for auth in provider.auth:
+        names = [*auth.env, *(" + ".join(pair) for pair in auth.pair_env)]
+        rows.append((auth.id, auth.kind, ", ".join(names), auth.note))
+    if any(row[3] for row in rows):
+        return Section("Keys: the first variable that is set counts", ("way", "kind", "variables", "note"), tuple(rows))
+    rows = [row[:3] for row in rows]
+    return Section("Keys: the first variable that is set counts", ("way", "kind", "variables"), tuple(rows))
+
+
+def _chat(provider: Provider) -> Iterator[Section]:
+    facts = provider.apis.get("chat")
+    if facts is None or not facts.offered:
+        return
+    rows = rule_rows({**facts.params, **{f"part {kind}": rules for kind, rules in facts.messages.parts.items()}})
+    if rows:
+        columns = ("parameter", "at worst", "what happens")
+        yield Section(
+            "What changes for an OpenAI program", columns, tuple(rows), (_REST[facts.unlisted],), fixed=(0, 1)
+        )
+    else:
+        yield Section("What changes for an OpenAI program", lines=("Nothing is known to change.",))
+    if facts.defaults:
+        added = tuple(default_row(default) for default in facts.defaults)
+        yield Section("Added where the program is silent", ("field", "value", "when and why"), added, fixed=(0,))
+    messages = _message_lines(facts.messages)
+    if messages:
+        yield Section("Messages", lines=tuple(messages))
+
+
+def _message_lines(rules: MessageRules) -> list[str]:
+    said = {
+        "system turns move to the front": rules.system == "first",
+        "system turns are joined into one at the front": rules.system == "merge",
+        "neighbouring turns of one role are joined": rules.alternate,
+        "at least one user turn is needed": rules.needs_user,
+        f"the last turn must be from: {', '.join(rules.last)}": bool(rules.last),
+        "empty turns are refused": rules.empty_content == "refuse",
+        "empty content is left out": rules.empty_content == "omit",
+        "earlier reasoning is not sent back": rules.reasoning_content == "strip",
+        "lists of text parts become one text on text models": rules.text_parts == "join",
+        "images in data: URLs are sent without their prefix": rules.image_data_url == "strip-prefix",
+    }
+    roles = [f"role {old!r} is sent as {new!r}" for old, new in rules.roles.items()]
+    return roles + [line for line, holds in said.items() if holds]
+
+
+def _apis(provider: Provider) -> Section:
+    plain: list[str] = []
+    rows: list[tuple[str, ...]] = []
+    for api in get_args(Api):
+        facts: ApiFacts | None = provider.apis.get(api)
+        if facts is None:
+            rows.append((api, "not known", ""))
+        elif facts.offered and not facts.advice:
+            plain.append(api)
+        else:
+            rows.append((api, "yes" if facts.offered else "no", facts.advice))
+    rows.sort(key=lambda row: ("yes", "no", "not known").index(row[1]))
+    lines = (f"Offered as they are: {', '.join(plain)}.",) if plain else ()
+    return Section("OpenAI's APIs here", ("api", "offered", "what to know"), tuple(rows), lines, fixed=(0, 1))
+
+
+def _model_row(model: Model, today: dt.date) -> tuple[str, ...]:
+    kind = "" if model.kind == "chat" else f"\n({model.kind})"
+    context = model.context_tokens or model.max_input_tokens
+    output = f"{model.max_output_tokens:,}" if model.max_output_tokens else "?"
+    if model.dimensions:
+        output = f"{model.dimensions[0]:,} wide"
+    return (
+        model.id + kind,
+        f"{context:,}" if context else "?",
+        output,
+        "free" if model.free else "\n".join(_price(price) for price in _current(model.prices, today)) or "?",
+        _life(model, today),
+    )
+
+
+def _current(prices: Sequence[Price], today: dt.date) -> list[Price]:
+    return [p for p in prices if (p.from_ is None or p.from_ <= today) and (p.until is None or today <= p.until)]
+
+
+def _price(price: Price) -> str:
+    amounts = (price.input_per_mtok, price.output_per_mtok, price.cached_input_per_mtok)
+    text = f"{price.currency} " + " / ".join(_amount(a) for a in amounts if a is not None)
+    return f"{text} up to {price.up_to_input_tokens:,} in" if price.up_to_input_tokens else text
+
+
+def _billing_lines(provider: Provider) -> list[str]:
+    """Say which endpoint bills in which currency, where prices name it."""
+    billed = {(p.currency, p.endpoint) for m in provider.models for p in m.prices if p.endpoint}
+    return [", ".join(f"{currency}: endpoint {endpoint}" for currency, endpoint in sorted(billed))] if billed else []
+
+
+def _amount(amount: Decimal) -> str:
+    text = f"{amount.normalize():f}"
+    return text if "." in text or amount == 0 else f"{amount:.0f}"
+
+
+def _life(model: Model, today: dt.date) -> str:
+    if model.retires_on is not None:
+        text = f"{'retired' if model.retires_on <= today else 'until'} {model.retires_on}"
+    else:
+        text = "retired" if model.retired else "legacy" if model.era == "former" else ""
+    if model.replacement is not None:
+        text += f"\nthen {model.replacement.model}"
+    return text
+
+
+def _offer_row(offer: Offer, today: dt.date) -> tuple[str, ...]:
+    amount = f"{offer.amount:,} {offer.unit}" if offer.amount is not None else f"{offer.unit} without a stated limit"
+    if offer.unit == "money" and offer.amount is not None:
+        amount = f"{offer.amount:,} {offer.currency or 'money'}"
+    what = [amount, *(f"{part.amount:,} for {', '.join(part.models)}" for part in offer.split)]
+    if not offer.split:
+        what += offer.models
+    conditions = [offer.who, *(f"not for {e}" for e in offer.exclusions), offer.note, f"confidence: {offer.confidence}"]
+    said = "; ".join(condition.rstrip(".") for condition in conditions if condition)
+    return f"{offer.name}\n{_window(offer, today)}", "\n".join(what), said
+
+
+def _window(offer: Offer, today: dt.date) -> str:
+    window = offer.window
+    match window.kind:
+        case "standing":
+            text = "standing"
+        case "daily":
+            text = "each day"
+        case "after-activation":
+            text = f"{window.days} days after activation" if window.days else "after activation, how long is not known"
+        case "rolling":
+            text = f"each {window.hours} hours" if window.hours else "rolling"
+        case "fixed":
+            text = f"from {window.from_}" if window.from_ else "start not known"
+    if window.until is not None:
+        return f"{text}, {'ended' if window.until < today else 'until'} {window.until}"
+    return f"{text}, end not known" if window.kind == "fixed" else text
