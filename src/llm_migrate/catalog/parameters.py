@@ -63,13 +63,29 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class BoundRule:
-    """A rule that is, or may be, for a model and endpoint; `high` is its upper limit there, UNKNOWN if unsure."""
+    """A rule that is, or may be, for a model and endpoint.
+
+    Attributes:
+        rule: as the provider file has it.
+        sure: whether it is for them for certain.
+        always: whether nothing in the request decides if it applies.
+        plain: whether a value that it keeps stays where and as it is.
+        keys: the values it is for; empty for all.
+        when: what it demands of other fields.
+        high: its upper limit here, UNKNOWN if unsure.
+    """
 
     rule: Rule
     sure: bool
+    always: bool
+    plain: bool
     keys: frozenset[_Key]
     when: tuple[Condition, ...]
     high: float | Unknown | None
+
+
+# What is left to ask of a parameter: rules, nothing (it passes), or nothing as the ruling is always the same.
+BoundParameter: TypeAlias = tuple[BoundRule, ...] | Ruling | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +102,44 @@ class Request:
 
     Attributes:
         fields: what conditions see: the caller's fields that are not null, and defaults once they are added.
-        taken: names that are no longer free for a renamed field, with their values.
         open: whether further fields may exist.
     """
 
-    __slots__ = ("fields", "open", "taken")
+    __slots__ = ("_added", "_claimed", "fields", "open")
 
     def __init__(self, body: Body) -> None:
         self.open = OPEN in body
         self.fields = {name: value for name, value in body.items() if value is not None and name != OPEN}
-        self.taken = dict(self.fields)
+        self._added: set[str] = set()
+        self._claimed: dict[str, Value] = {}
 
     def has(self, name: str) -> Tri:
         """Say whether a field is there."""
-        return _presence(self.fields, name, self.open)
+        if name in self.fields:
+            return None if self.fields[name] is MAYBE else True
+        return None if self.open else False
+
+    def add(self, name: str, value: Value) -> None:
+        """Note a default; a field that the caller sends or renames may still take its name."""
+        self._added.add(name)
+        self.fields.setdefault(name, value)
 
     def is_taken(self, name: str) -> Tri:
-        """Say whether a name is in use."""
-        return _presence(self.taken, name, self.open)
+        """Say whether the caller, or a field renamed before, has a name."""
+        if name in self._claimed:
+            return None if self._claimed[name] is MAYBE else True
+        if name in self._added:
+            return None if self.open else False
+        return self.has(name)
+
+    def taken(self, name: str) -> Value:
+        """Return the value that a name has."""
+        return self._claimed[name] if name in self._claimed else self.fields[name]
 
     def take(self, name: str, value: Value, *, sure: bool) -> None:
-        """Note that a renamed field now has, or may have, this name."""
-        if sure:
-            self.taken.setdefault(name, value)
-        elif name not in self.taken:
-            self.taken[name] = MAYBE
-
-
-def _presence(fields: Mapping[str, Value], name: str, is_open: bool) -> Tri:
-    if name in fields:
-        return None if fields[name] is MAYBE else True
-    return None if is_open else False
+        """Note that a renamed field now has, or may have, a name."""
+        if self.is_taken(name) is False:
+            self._claimed[name] = value if sure else MAYBE
 
 
 def matches(text: str | Unknown, patterns: Sequence[str]) -> Tri:
@@ -129,6 +152,23 @@ def matches(text: str | Unknown, patterns: Sequence[str]) -> Tri:
     return any(fnmatch.fnmatchcase(wanted, pattern.lower()) for pattern in patterns)
 
 
+def bind_parameter(scope: Scope, name: str, rules: Iterable[Rule]) -> BoundParameter:
+    """Prepare the rules of one parameter for a model and endpoint."""
+    bound = bind_rules(scope, rules)
+    if not bound:
+        return None
+    first = bound[0]
+    if first.sure and first.always and first.plain:
+        rule = first.rule
+        effect = Effect.REFUSED if rule.effect == "refuse" else _LEAVING.get(rule.effect)
+        if effect is not None:
+            remove = () if effect is Effect.REFUSED else (name,)
+            return Ruling(name, effect, effect, remove, how=rule.how, advice=rule.advice, source=rule.source)
+        if rule.effect == "keep":
+            return None
+    return bound
+
+
 def bind_rules(scope: Scope, rules: Iterable[Rule]) -> tuple[BoundRule, ...]:
     """Return the rules that are, or may be, for a model and endpoint, in their order."""
     bound: list[BoundRule] = []
@@ -137,9 +177,20 @@ def bind_rules(scope: Scope, rules: Iterable[Rule]) -> tuple[BoundRule, ...]:
         if rule.lacks is not None:
             match = all_hold((match, scope.lacks(rule.lacks)))
         if match is not False:
-            high = _high(scope, rule)
-            bound.append(BoundRule(rule, match is True, _keys(rule.values), _conditions(rule.when), high))
+            bound.append(_bind_rule(scope, rule, sure=match is True))
     return tuple(bound)
+
+
+def _bind_rule(scope: Scope, rule: Rule, *, sure: bool) -> BoundRule:
+    return BoundRule(
+        rule=rule,
+        sure=sure,
+        always=not (rule.values or rule.when) and rule.chars is None,
+        plain=not (rule.to or rule.also or rule.as_list or rule.set),
+        keys=_keys(rule.values),
+        when=_conditions(rule.when),
+        high=_high(scope, rule),
+    )
 
 
 def bind_defaults(scope: Scope, defaults: Iterable[Default]) -> tuple[BoundDefault, ...]:
@@ -180,10 +231,7 @@ def judge_default(bound: BoundDefault, request: Request) -> Ruling | None:
     match = all_hold((bound.sure or None, *absent, *(_holds(c, request) for c in bound.when)))
     if match is False:
         return None
-    if match:
-        request.fields[default.field] = default.value
-    else:
-        request.fields.setdefault(default.field, MAYBE)
+    request.add(default.field, default.value if match else MAYBE)
     return Ruling(
         default.field,
         Effect.ADDED if match else Effect.KEPT,
@@ -219,7 +267,7 @@ def _value_in(value: Value, keys: frozenset[_Key]) -> Tri:
     return isinstance(value, str | int | float) and (isinstance(value, bool), value) in keys
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: it never leaves this module, and this is built for each field of each call
 class _Outcome:
     """What one rule would do to one field."""
 
@@ -238,19 +286,64 @@ _KEPT: Final = _Outcome(Effect.KEPT, Effect.KEPT)
 
 def judge_parameter(rules: Sequence[BoundRule], name: str, value: Value, request: Request) -> Ruling | None:
     """Fold the rules that apply to a parameter, or may apply, into one ruling; None if it simply passes."""
-    possible = _possible(rules, name, value, request)
-    first = possible[0]
+    possible: list[_Outcome] = []
+    for bound in rules:
+        match = _applies(bound, value, request)
+        if match is False:
+            continue
+        if match and not possible and bound.plain and _passes(bound, value):
+            return None
+        possible.append(_outcome(bound, name, value, request))
+        if match:
+            break
+    else:
+        possible.append(_KEPT)
+    return _fold(possible, name, request) if len(possible) > 1 else _settle(possible[0], name, request)
+
+
+def _passes(bound: BoundRule, value: Value) -> bool:
+    """Say at once what is most often true: a plain rule leaves this value alone."""
+    rule = bound.rule
+    if rule.effect == "keep":
+        return True
+    if rule.effect != "clamp" or not isinstance(value, int | float) or isinstance(bound.high, Unknown):
+        return False
+    return (rule.low is None or value >= rule.low) and (bound.high is None or value <= bound.high)
+
+
+def _settle(outcome: _Outcome, name: str, request: Request) -> Ruling | None:
+    """Return the ruling when only one rule applies."""
+    if outcome.most is Effect.KEPT:
+        return None
+    if outcome.to is not None:
+        request.take(outcome.to, outcome.set.get(outcome.to, UNKNOWN), sure=bool(outcome.remove))
+    if outcome.least is outcome.most:
+        return Ruling(
+            name,
+            outcome.least,
+            outcome.most,
+            outcome.remove,
+            outcome.set,
+            outcome.to,
+            outcome.how,
+            outcome.advice,
+            outcome.source,
+        )
+    o = outcome
+    return Ruling(name, o.least, o.most, to=o.to, advice=o.advice, source=o.source)
+
+
+def _fold(possible: Sequence[_Outcome], name: str, request: Request) -> Ruling | None:
+    """Return the ruling when several rules may apply: done is only what all of them would do."""
     least, most = min(o.least for o in possible), max(o.most for o in possible)
     if most is Effect.KEPT:
         return None
     for outcome in possible:
         if outcome.to is not None:
-            sure = len(possible) == 1 and bool(outcome.remove)
-            request.take(outcome.to, outcome.set.get(outcome.to, UNKNOWN), sure=sure)
-    # What is certain to happen is done; while several rules may apply, only if they would do the same.
-    same = least is most and all(_does_same(first, o) for o in possible[1:])
-    # Advice and source come from the rule that does most.
-    speaker = max(possible, key=lambda o: o.most) if len(possible) > 1 else first
+            request.take(outcome.to, UNKNOWN, sure=False)
+    first = possible[0]
+    same = least is most and all(_does_same(first, o) for o in possible)
+    speaker = max(possible, key=lambda o: o.most)  # the rule that does most
     return Ruling(
         name,
         least,
@@ -268,21 +361,10 @@ def _does_same(one: _Outcome, two: _Outcome) -> bool:
     return (one.remove, one.set, one.to, one.how) == (two.remove, two.set, two.to, two.how)
 
 
-def _possible(rules: Sequence[BoundRule], name: str, value: Value, request: Request) -> list[_Outcome]:
-    possible: list[_Outcome] = []
-    for bound in rules:
-        match = _applies(bound, value, request)
-        if match is False:
-            continue
-        possible.append(_outcome(bound, name, value, request))
-        if match:
-            return possible
-    possible.append(_KEPT)
-    return possible
-
-
 def _applies(bound: BoundRule, value: Value, request: Request) -> Tri:
     match: Tri = True if bound.sure else None
+    if bound.always:
+        return match
     if bound.keys:
         match = all_hold((match, _value_in(value, bound.keys)))
     if bound.rule.chars is not None:
@@ -341,7 +423,7 @@ def _renamed(rule: Rule, name: str, new: Value, request: Request, so_far: _Outco
     if in_use is False:
         values = {**_values(rule, to, new, request), **so_far.set}
         return _Outcome(least, most, (name,), values, to, None, rule.advice, rule.source)
-    other = request.taken[to]
+    other = request.taken(to)
     if not (is_known(new) and is_known(other)):
         return _Outcome(Effect.RENAMED, Effect.DROPPED, (name,), so_far.set, None, None, rule.advice, rule.source)
     # The same value under the right name says all; with another value the right name wins.
@@ -410,16 +492,18 @@ def _clamp(bound: BoundRule, value: Value) -> tuple[Value, Effect, Effect]:
         new = bound.high
     if rule.low is not None and new < rule.low:
         new = rule.low
-    if new == value:
+    if new is value:
         return value, Effect.KEPT, Effect.KEPT
     # Limits of whole numbers stay whole: vendors refuse 100.0 tokens.
     whole = isinstance(value, int) and float(new).is_integer()
     return int(new) if whole else new, Effect.CLAMPED, Effect.CLAMPED
 
 
-def worst_of(rules: Iterable[BoundRule]) -> Effect:
-    """Return the most that rules can do to a parameter of which nothing is known."""
-    return max(map(_worst, rules), default=Effect.KEPT)
+def worst_of(parameter: BoundParameter) -> Effect:
+    """Return the most that can happen to a parameter of which nothing is known."""
+    if isinstance(parameter, Ruling):
+        return parameter.at_worst
+    return max(map(_worst, parameter or ()), default=Effect.KEPT)
 
 
 def _worst(bound: BoundRule) -> Effect:

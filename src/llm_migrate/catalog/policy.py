@@ -15,10 +15,12 @@ from typing import Final
 
 from llm_migrate.catalog.parameters import (
     BoundDefault,
+    BoundParameter,
     BoundRule,
     Request,
     Scope,
     bind_defaults,
+    bind_parameter,
     bind_rules,
     judge_default,
     judge_parameter,
@@ -126,10 +128,7 @@ def judge(policy: Policy, body: Body) -> list[Ruling]:
     for name, value in body.items():
         if name in _OTHERWISE:
             continue
-        rules = bound.params.get(name, bound.unlisted)
-        if rules is None:
-            continue
-        ruling = _left_out(name) if value is None else judge_parameter(rules, name, value, request)
+        ruling = _judge_field(bound, name, value, request)
         if ruling is not None:
             rulings.append(ruling)
     if "messages" in body:
@@ -163,10 +162,6 @@ _OTHERWISE: Final = frozenset({"model", "stream", "messages", OPEN})
 _OPEN_ADVICE: Final = "some arguments are chosen at run time; look at where they are filled in"
 
 
-def _left_out(name: str) -> Ruling:
-    return Ruling(name, Effect.OMITTED, Effect.OMITTED, remove=(name,), advice="null says nothing")
-
-
 @dataclass(frozen=True, slots=True)
 class _Bound:
     """What can be known of a policy before any request.
@@ -183,7 +178,7 @@ class _Bound:
 
     offered: bool
     fixed: tuple[Ruling, ...]
-    params: Mapping[str, tuple[BoundRule, ...]]
+    params: Mapping[str, BoundParameter]
     unlisted: tuple[BoundRule, ...] | None
     defaults: tuple[BoundDefault, ...]
     turns: BoundTurns
@@ -194,10 +189,9 @@ class _Bound:
 def _bind(policy: Policy) -> _Bound:
     facts = policy.facts or ApiFacts(offered=False)
     scope = Scope(policy.endpoint, policy.model, policy.listed_model)
-    params = {name: bind_rules(scope, rules) for name, rules in facts.params.items()}
+    params = {name: bind_parameter(scope, name, rules) for name, rules in facts.params.items() if name != "*"}
     unlisted = _bind_unlisted(policy, facts, scope)
-    named = [*params.values(), unlisted or ()]
-    worst = max((worst_of(rules) for rules in named), default=Effect.KEPT)
+    worst = max((worst_of(parameter) for parameter in (*params.values(), unlisted)), default=Effect.KEPT)
     if params or unlisted is not None:
         worst = max(worst, Effect.OMITTED)  # by a null
     return _Bound(
@@ -209,6 +203,18 @@ def _bind(policy: Policy) -> _Bound:
         turns=bind_turns(scope, facts.messages),
         worst=worst,
     )
+
+
+def _judge_field(bound: _Bound, name: str, value: Value, request: Request) -> Ruling | None:
+    if name in bound.params:
+        rules = bound.params[name]
+    elif bound.unlisted is not None:
+        rules = bound.unlisted
+    else:
+        return None
+    if value is None:
+        return Ruling(name, Effect.OMITTED, Effect.OMITTED, remove=(name,), advice="null says nothing")
+    return judge_parameter(rules, name, value, request) if isinstance(rules, tuple) else rules
 
 
 def _bind_unlisted(policy: Policy, facts: ApiFacts, scope: Scope) -> tuple[BoundRule, ...] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from llm_migrate.catalog.parameters import BoundRule, Request, Scope, bind_rules, judge_parameter, matches, worst_of
@@ -27,6 +27,7 @@ class BoundTurns:
         join: whether text parts become one text for this model.
         parts: rules of content parts by their type.
         checks: those that can find anything.
+        plain_checks: those of them that can in turns which are texts.
         worst: the most that can happen to a conversation of which nothing is known.
     """
 
@@ -34,43 +35,65 @@ class BoundTurns:
     join: Tri
     parts: Mapping[str, tuple[BoundRule, ...]]
     checks: tuple[_Check, ...]
+    plain_checks: tuple[_Check, ...]
     worst: Effect
 
 
 class _Talk:
-    """A conversation as far as it is known."""
+    """A conversation as far as it is known.
+
+    Attributes:
+        turns: those that can be seen.
+        contents: theirs.
+        asked: roles as the caller named them.
+        roles: of all turns in the vendor's words; UNKNOWN for a role that cannot be seen, None for any number of turns.
+        others: the same without system turns, if those move to the front and no longer stand between the others.
+        partial: there may be further turns.
+        unsure: some role cannot be seen.
+        plain: every turn can be seen whole, and its content is a text.
+    """
+
+    __slots__ = ("asked", "contents", "others", "partial", "plain", "roles", "turns", "unsure")
 
     def __init__(self, listed: Sequence[Value], rules: MessageRules) -> None:
-        # None stands for any number of unknown turns.
-        self.items: list[_Turn | None] = []
+        self.turns: list[_Turn] = []
+        self.contents: list[Value] = []
+        self.asked: list[Value] = []
+        self.roles: list[Value] = []
+        self.partial = self.unsure = False
+        self.plain = True
         for turn in listed:
-            table = as_table(turn)
-            if table is not None or isinstance(turn, Unknown):
-                self.items.append(table)
-        self.turns = [turn for turn in self.items if turn is not None]
-        self.roles = [None if turn is None else _role(turn, rules) for turn in self.items]
-        self.partial = None in self.items
-        self.unsure = self.partial or any(isinstance(role, Unknown) for role in self.roles)
-        # System turns that move to the front no longer stand between the others.
-        moved = rules.system != "anywhere"
-        self.others = [role for role in self.roles if not (moved and role == "system")]
+            self._read(turn, rules.roles)
+        self.others = self.roles
+        if rules.system != "anywhere" and "system" in self.roles:
+            self.others = [role for role in self.roles if role != "system"]
 
-    @cached_property
-    def contents(self) -> list[Value]:
-        return [_get(turn, "content") for turn in self.turns]
-
-    @cached_property
-    def unsure_content(self) -> bool:
-        return self.partial or any(isinstance(content, Unknown) for content in self.contents)
+    def _read(self, turn: Value, renamed: Mapping[str, str]) -> None:
+        table = as_table(turn)
+        if table is None:
+            if isinstance(turn, Unknown):
+                self.roles.append(None)
+                self.partial, self.unsure, self.plain = True, True, False
+            return
+        hidden = UNKNOWN if OPEN in table else None
+        role, content = table.get("role", hidden), table.get("content", hidden)
+        self.turns.append(table)
+        self.contents.append(content)
+        self.asked.append(role)
+        self.roles.append(renamed.get(role, role) if isinstance(role, str) else role)
+        if isinstance(role, Unknown):
+            self.unsure = True
+        if hidden is not None or not isinstance(content, str):
+            self.plain = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a check found: `sure` None means that it may be so."""
+    """What a check found: it is so for certain (`sure`), or may be."""
 
     subject: str
     effect: Effect
-    sure: Tri
+    sure: bool
     advice: str
 
 
@@ -95,7 +118,8 @@ def bind_turns(scope: Scope, rules: MessageRules) -> BoundTurns:
     found = [effect for effect in effects.values() if effect is not None]
     worst = max((*found, *map(worst_of, parts.values())), default=Effect.KEPT)
     checks = tuple(check for check, effect in effects.items() if effect is not None)
-    return BoundTurns(rules, join, parts, checks, worst)
+    plain_checks = tuple(check for check in checks if check not in (_text_parts, _image_data))
+    return BoundTurns(rules, join, parts, checks, plain_checks, worst)
 
 
 def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
@@ -110,18 +134,20 @@ def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
     talk = _Talk(listed, bound.rules)
     rulings: list[Ruling] = []
     unsure: list[_Said] = []
-    for check in bound.checks:
+    for check in bound.plain_checks if talk.plain else bound.checks:
         for said in check(talk, bound):
             if said.sure:
                 subject, source = f"messages.{said.subject}", bound.rules.source
                 rulings.append(Ruling(subject, said.effect, said.effect, advice=said.advice, source=source))
-            elif said.sure is None:
+            else:
                 unsure.append(said)
-    rulings += _judge_parts(talk, bound)
-    hidden = worst_of(rule for rules in bound.parts.values() for rule in rules) if _hides_parts(talk) else Effect.KEPT
     worst = max((said.effect for said in unsure), default=Effect.KEPT)
-    if max(worst, hidden) is not Effect.KEPT:
-        rulings.append(_at_run_time(max(worst, hidden), bound, [said.subject for said in unsure]))
+    if not talk.plain:
+        rulings += _judge_parts(talk, bound)
+        if _hides_parts(talk):
+            worst = max(worst, *map(worst_of, bound.parts.values()))
+    if worst is not Effect.KEPT:
+        rulings.append(_at_run_time(worst, bound, [said.subject for said in unsure]))
     return rulings
 
 
@@ -136,28 +162,27 @@ def _get(turn: _Turn, name: str) -> Value:
     return turn.get(name, UNKNOWN if OPEN in turn else None)
 
 
-def _role(turn: _Turn, rules: MessageRules) -> Value:
-    role = _get(turn, "role")
-    return rules.roles.get(role, role) if isinstance(role, str) else role
-
-
-def _sure(certain: bool, possible: bool) -> Tri:
-    return True if certain else (None if possible else False)
+def _say(subject: str, effect: Effect, advice: str, *, certain: bool, possible: bool) -> tuple[_Said, ...]:
+    if certain:
+        return (_Said(subject, effect, True, advice),)
+    return (_Said(subject, effect, False, advice),) if possible else ()
 
 
 def _roles(talk: _Talk, bound: BoundTurns) -> Iterator[_Said]:
-    asked = [_get(turn, "role") for turn in talk.turns]
     for old, new in bound.rules.roles.items():
-        sure = _sure(old in asked, talk.unsure)
-        yield _Said(f"role.{old}", Effect.RENAMED, sure, f"role {old!r} becomes {new!r}")
+        advice = f"role {old!r} becomes {new!r}"
+        yield from _say(f"role.{old}", Effect.RENAMED, advice, certain=old in talk.asked, possible=talk.unsure)
 
 
-def _system(talk: _Talk, bound: BoundTurns) -> Iterator[_Said]:
-    places = [i for i, role in enumerate(talk.roles) if role == "system"]
+def _system(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
     merge = bound.rules.system == "merge"
-    behind = any(_stands_before(talk.roles[:place], merge=merge) for place in places)
-    text = "system turns are joined into one at the front" if merge else "system turns move to the front"
-    yield _Said("system", Effect.EMULATED, _sure(behind or (merge and len(places) > 1), talk.unsure), text)
+    certain = False
+    if "system" in talk.roles:
+        places = [i for i, role in enumerate(talk.roles) if role == "system"]
+        behind = places[-1] > 0 and any(_stands_before(talk.roles[:place], merge=merge) for place in places)
+        certain = behind or (merge and len(places) > 1)
+    advice = "system turns are joined into one at the front" if merge else "system turns move to the front"
+    return _say("system", Effect.EMULATED, advice, certain=certain, possible=talk.unsure)
 
 
 def _stands_before(roles: Sequence[Value], *, merge: bool) -> bool:
@@ -166,67 +191,66 @@ def _stands_before(roles: Sequence[Value], *, merge: bool) -> bool:
     return any(role != "system" and (merge or not isinstance(role, Unknown)) for role in known)
 
 
-def _needs_user(talk: _Talk, _: BoundTurns) -> Iterator[_Said]:
-    if talk.items and "user" not in talk.roles:
-        sure = _sure(not talk.unsure, True)
-        yield _Said("needs_user", Effect.REFUSED, sure, "at least one user turn is needed")
+def _needs_user(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
+    if not talk.roles or "user" in talk.roles:
+        return ()
+    advice = "at least one user turn is needed"
+    return _say("needs_user", Effect.REFUSED, advice, certain=not talk.unsure, possible=True)
 
 
-def _last(talk: _Talk, bound: BoundTurns) -> Iterator[_Said]:
-    if not talk.items:
-        return
+def _last(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
+    if not talk.roles:
+        return ()
     last = talk.others[-1] if talk.others else "system"
+    if last in bound.rules.last:
+        return ()
+    seen = last is not None and not isinstance(last, Unknown)
     advice = f"the last turn must be from: {', '.join(bound.rules.last)}"
-    if last is None or isinstance(last, Unknown):
-        yield _Said("last", Effect.REFUSED, None, advice)
-    elif last not in bound.rules.last:
-        yield _Said("last", Effect.REFUSED, True, advice)
+    return _say("last", Effect.REFUSED, advice, certain=seen, possible=True)
 
 
-def _order(talk: _Talk, _: BoundTurns) -> Iterator[_Said]:
-    pairs = zip(talk.others, talk.others[1:], strict=False)
-    certain = any(isinstance(a, str) and a == b != "tool" for a, b in pairs)
-    yield _Said("order", Effect.EMULATED, _sure(certain, talk.unsure), "neighbouring turns of one role are joined")
+def _order(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
+    certain = any(a == b != "tool" and isinstance(a, str) for a, b in pairwise(talk.others))
+    advice = "neighbouring turns of one role are joined"
+    return _say("order", Effect.EMULATED, advice, certain=certain, possible=talk.unsure)
 
 
-def _empty(talk: _Talk, bound: BoundTurns) -> Iterator[_Said]:
+def _empty(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
+    if talk.plain and "" not in talk.contents:
+        return ()
     omit = bound.rules.empty_content == "omit"
-    pairs = zip(talk.turns, talk.contents, strict=True)
-    found = [all_hold((_is_empty(turn, content), _calls(turn) is omit)) for turn, content in pairs]
-    found += [None for turn in talk.turns if _calls(turn) is None]
-    sure = _sure(True in found, None in found or talk.partial)
-    if omit:
-        yield _Said("empty", Effect.OMITTED, sure, "empty content beside tool calls is left out")
-    else:
-        yield _Said("empty", Effect.REFUSED, sure, "a turn that says and calls nothing is refused")
+    found = [_is_empty(turn, content, omit) for turn, content in zip(talk.turns, talk.contents, strict=True)]
+    effect = Effect.OMITTED if omit else Effect.REFUSED
+    advice = "empty content beside tool calls is left out" if omit else "a turn that says and calls nothing is refused"
+    return _say("empty", effect, advice, certain=True in found, possible=None in found or talk.partial)
 
 
-def _is_empty(turn: _Turn, content: Value) -> Tri:
+def _is_empty(turn: _Turn, content: Value, calling: bool) -> Tri:
+    """Say whether a turn has content that says nothing, beside calls of tools or functions or without any."""
+    empty: Tri = content == "" or ("content" in turn and content is None)
     if isinstance(content, Unknown):
-        return None
-    return content == "" or ("content" in turn and content is None)
-
-
-def _calls(turn: _Turn) -> Tri:
-    """Say whether a turn calls tools or functions."""
+        empty = None
     calls = [_get(turn, name) for name in ("tool_calls", "function_call")]
-    if any(call and not isinstance(call, Unknown) for call in calls):
-        return True
-    return None if any(isinstance(call, Unknown) for call in calls) else False
+    called: Tri = any(call and not isinstance(call, Unknown) for call in calls)
+    if not called and any(isinstance(call, Unknown) for call in calls):
+        called = None
+    return all_hold((empty, None if called is None else called is calling))
 
 
-def _reasoning(talk: _Talk, _: BoundTurns) -> Iterator[_Said]:
+def _reasoning(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
     certain = any("reasoning_content" in turn for turn in talk.turns)
     possible = talk.partial or any(OPEN in turn for turn in talk.turns)
-    yield _Said("reasoning_content", Effect.OMITTED, _sure(certain, possible), "earlier reasoning is not sent back")
+    advice = "earlier reasoning is not sent back"
+    return _say("reasoning_content", Effect.OMITTED, advice, certain=certain, possible=possible)
 
 
-def _text_parts(talk: _Talk, bound: BoundTurns) -> Iterator[_Said]:
+def _text_parts(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
     found = [_is_text_list(content) for content in talk.contents]
-    sure = _sure(True in found, None in found or talk.partial)
-    if bound.join is None and sure:
-        sure = None
-    yield _Said("text_parts", Effect.RENAMED, sure, "a list of text parts becomes one text")
+    possible = True in found or None in found or talk.partial
+    certain = True in found and bound.join is True
+    return _say(
+        "text_parts", Effect.RENAMED, "a list of text parts becomes one text", certain=certain, possible=possible
+    )
 
 
 def _is_text_list(content: Value) -> Tri:
@@ -248,10 +272,11 @@ def _part_type(part: Value) -> Value:
     return None if table is None else _get(table, "type")
 
 
-def _image_data(talk: _Talk, _: BoundTurns) -> Iterator[_Said]:
+def _image_data(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
     forms = [_part_form(part) for part in _parts_of(talk, "image_url")]
     possible = _hides_parts(talk) or any(isinstance(form, Unknown) for form in forms)
-    yield _Said("image_data_url", Effect.MAPPED, _sure("data" in forms, possible), "inline images go without a prefix")
+    advice = "inline images go without a prefix"
+    return _say("image_data_url", Effect.MAPPED, advice, certain="data" in forms, possible=possible)
 
 
 def _parts_of(talk: _Talk, kind: str) -> list[_Turn]:
@@ -261,7 +286,7 @@ def _parts_of(talk: _Talk, kind: str) -> list[_Turn]:
 
 def _hides_parts(talk: _Talk) -> bool:
     """Say whether there may be content parts that cannot be seen, or whose type cannot."""
-    if talk.unsure_content:
+    if talk.partial or any(isinstance(content, Unknown) for content in talk.contents):
         return True
     return any(isinstance(_part_type(p), Unknown) for content in talk.contents for p in as_list(content) or ())
 

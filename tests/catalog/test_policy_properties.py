@@ -1,0 +1,246 @@
+"""The judge over every provider file, for whatever a program may send and however little of it is known."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_migrate.catalog.load import all_providers
+from llm_migrate.catalog.policy import OPEN, UNKNOWN, VERDICTS, Effect, Policy, Ruling, apply, judge, verdict_of
+
+PROVIDERS = all_providers()
+TODAY = dt.date(2026, 11, 22)
+
+TEXT = st.sampled_from(["", "a", "hello", "x" * 70, "x" * 200])
+NUMBER = st.sampled_from([-3, -0.5, 0, 0.0, 0.01, 0.7, 1, 1.0, 1.7, 2, 5])
+COUNT = st.sampled_from([-1, 0, 1, 2, 5, 900, 70_000, 2**31])
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+KEYED = st.sampled_from(["auto", "none", "required", "low", "minimal", "high", "max", "default", "disabled", "text"])
+TYPED = st.sampled_from(
+    [{"type": t} for t in ("text", "json_object", "json_schema", "function", "enabled", "disabled", "adaptive")]
+)
+LISTS = st.lists(TEXT, min_size=1, max_size=6)
+
+FIELDS: dict[str, st.SearchStrategy[object]] = {
+    **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), NUMBER),
+    **dict.fromkeys(
+        ("max_tokens", "max_completion_tokens", "max_new_tokens", "n", "seed", "top_logprobs", "dimensions"), COUNT
+    ),
+    **dict.fromkeys(
+        ("logprobs", "store", "parallel_tool_calls", "stream", "enable_thinking", "do_sample", "tool_stream"),
+        st.booleans(),
+    ),
+    **dict.fromkeys(
+        ("user", "user_id", "safety_identifier", "service_tier", "verbosity", "prompt_cache_key", "function_call"),
+        KEYED | TEXT,
+    ),
+    **dict.fromkeys(("reasoning_effort", "tool_choice", "thinking", "response_format"), KEYED | TYPED),
+    "stop": TEXT | LISTS,
+    "input": TEXT | LISTS,
+    "tools": st.just([TOOL]),
+    "functions": st.just([TOOL["function"]]),
+    "modalities": st.just(["text"]),
+    "metadata": st.just({"a": "b"}),
+    "logit_bias": st.just({"50256": -100}),
+    "stream_options": st.just({"include_usage": True}),
+    "encoding_format": st.sampled_from(["float", "base64"]),
+    "something_new": TEXT,
+}
+
+PART = st.sampled_from(
+    [
+        {"type": "text", "text": "t"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "file", "file": {"file_id": "f"}},
+    ]
+)
+TURN = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"])},
+    optional={
+        "content": st.none() | TEXT | st.lists(PART, max_size=3),
+        "tool_calls": st.sampled_from([[CALL], [], None]),
+        "reasoning_content": TEXT,
+    },
+)
+MESSAGES = st.lists(TURN, max_size=5)
+
+
+@st.composite
+def bodies(draw: st.DrawFn, api: str) -> dict[str, object]:
+    names = draw(st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=8))
+    body = {name: draw(st.none() | FIELDS[name] | FIELDS[name]) for name in names}
+    if api == "chat":
+        body["messages"] = draw(MESSAGES)
+    return body
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    provider = draw(st.sampled_from(PROVIDERS))
+    api = draw(st.sampled_from(["chat", "chat", "chat", "embeddings", "completions", "responses"]))
+    endpoint = draw(st.sampled_from([e.id for e in provider.endpoints]))
+    model = draw(st.sampled_from([m.id for m in provider.models]) | st.sampled_from(["my-deployment", UNKNOWN]))
+    return Policy(provider, endpoint, api, model, draw(st.sampled_from([None, TODAY])))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Policy, dict[str, object]]:
+    policy = draw(policies())
+    return policy, draw(bodies(policy.api))
+
+
+def blur(draw: st.DrawFn, value: object) -> object:
+    """Forget some of a value: itself, an item of it, or that a member exists."""
+    kind = draw(st.sampled_from(["keep", "keep", "all", "inside"]))
+    if kind == "all":
+        return UNKNOWN
+    if kind == "inside" and isinstance(value, list):
+        return [blur(draw, item) for item in value]
+    if kind == "inside" and isinstance(value, dict):
+        hidden = draw(st.lists(st.sampled_from(sorted(value)), unique=True)) if value else []
+        seen = {name: blur(draw, inner) for name, inner in value.items() if name not in hidden}
+        return {**seen, OPEN: UNKNOWN} if hidden else seen
+    return value
+
+
+def blur_turns(draw: st.DrawFn, turns: list[object]) -> object:
+    """Forget some of a conversation; one UNKNOWN stands for any number of turns, so also for none."""
+    if draw(st.integers(0, 4)) == 0:
+        return UNKNOWN
+    out: list[object] = []
+    for turn in turns:
+        if draw(st.integers(0, 5)) == 0:
+            out.append(UNKNOWN)
+        out.append(blur(draw, turn))
+    if out and out[-1] is UNKNOWN and draw(st.booleans()):
+        out[-1:] = [UNKNOWN]
+    return out
+
+
+@st.composite
+def partial_views(draw: st.DrawFn) -> tuple[Policy, dict[str, object], Policy, dict[str, object]]:
+    """Return a request as the wire sees it, and as a scan may see it."""
+    policy, body = draw(cases())
+    hidden = draw(st.sets(st.sampled_from(sorted(body)))) if body and draw(st.booleans()) else set()
+    seen: dict[str, object] = {}
+    for name, value in body.items():
+        if name in hidden:
+            continue
+        if name == "messages":
+            seen[name] = blur_turns(draw, value)  # type: ignore[arg-type]
+        else:
+            # A null is not unknown: UNKNOWN means that something is sent.
+            seen[name] = value if value is None else blur(draw, value)
+    if hidden or draw(st.booleans()):
+        seen[OPEN] = UNKNOWN
+    forget = draw(st.booleans())
+    scanned = Policy(policy.provider, policy.endpoint, policy.api, UNKNOWN, policy.today) if forget else policy
+    return policy, body, scanned, seen
+
+
+def span(rulings: Sequence[Ruling], subject: str) -> tuple[Effect, Effect]:
+    """Return the least and the most that rulings say of a subject, with those that stand for what cannot be seen."""
+    own = [r for r in rulings if r.subject == subject]
+    wide = [r for r in rulings if r.subject == OPEN or (r.subject == "messages" and subject.startswith("messages."))]
+    least = max((r.effect for r in own), default=Effect.KEPT)
+    return least, max((r.at_worst for r in own + wide), default=Effect.KEPT)
+
+
+@given(partial_views())
+@settings(max_examples=400, deadline=None)
+def test_what_a_scan_predicts_contains_what_the_wire_does(views):
+    """For each subject, and in sum, a partial view gives an interval around the ruling of the whole request."""
+    policy, body, scanned, seen = views
+
+    whole, predicted = judge(policy, body), judge(scanned, seen)
+
+    for subject in {r.subject for r in whole} | {r.subject for r in predicted} - {OPEN, "messages"}:
+        least, most = span(predicted, subject)
+        sure, worst = span(whole, subject)
+        assert least <= sure and worst <= most, (subject, (least, most), (sure, worst))
+    order = VERDICTS.index
+    certain, possible = map(order, verdict_of(predicted))
+    assert certain <= order(verdict_of(whole)[0])
+    assert order(verdict_of(whole)[1]) <= possible
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_judging_is_a_pure_function(case):
+    """The same request is judged the same twice, and is not changed by it."""
+    policy, body = case
+    before = copy.deepcopy(body)
+
+    first = judge(policy, body)
+
+    assert judge(policy, body) == first
+    assert body == before
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_applying_twice_is_applying_once(case):
+    """The changes of all rulings, applied to what they made, change nothing more."""
+    policy, body = case
+    rulings = judge(policy, body)
+
+    once = apply(body, rulings)
+
+    assert apply(once, rulings) == once
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_a_refusal_changes_nothing(case):
+    """A refused field stays in the request: nobody sends half of what was asked for."""
+    policy, body = case
+
+    for ruling in judge(policy, body):
+        if ruling.effect is Effect.REFUSED:
+            assert not ruling.remove
+            assert not ruling.set
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_what_is_changed_is_reported(case):
+    """A field that leaves, enters or changes has a ruling that says more than "kept"."""
+    policy, body = case
+    rulings = judge(policy, body)
+
+    for ruling in rulings:
+        if ruling.remove or ruling.set:
+            assert ruling.effect is not Effect.KEPT
+            assert ruling.effect is ruling.at_worst
+
+
+@given(cases())
+@settings(max_examples=150, deadline=None)
+def test_the_caller_s_value_stands(case):
+    """No renamed, added or default field overwrites what the caller sent under that name."""
+    policy, body = case
+    rulings = judge(policy, body)
+    own = {r.subject for r in rulings if r.subject in body}
+
+    out = apply(body, rulings)
+
+    for name in body.keys() - own - {"messages"}:
+        assert out[name] == body[name]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: p.id)
+def test_every_model_of_a_file_can_be_judged_everywhere(provider):
+    """A plain question is judged at each endpoint for each model, listed or not."""
+    body = {"messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
+
+    for endpoint in provider.endpoints:
+        for model in (*(m.id for m in provider.models), "unlisted", UNKNOWN):
+            judge(Policy(provider, endpoint.id, "chat", model, TODAY), body)
