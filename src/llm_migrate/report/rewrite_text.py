@@ -39,9 +39,10 @@ def plan_summary(plan: Plan, *, applied: Applied | None = None, shown: str = "."
     lines: list[str] = []
     for change in plan.changes:
         if change.path in changed:
-            lines.append(f"{_name(change.path)}")
-            lines += [f"  {p.line:>5}  {p.what}" for p in sorted(change.proposals, key=lambda p: p.line)]
-            lines += [f"         lost: {p.note}" for p in sorted(change.proposals, key=lambda p: p.line) if p.note]
+            lines.append(_name(change.path))
+            for proposal in sorted(change.proposals, key=lambda p: p.line):
+                lines.append(f"  {proposal.line:>6}  {proposal.what}")
+                lines += [f"          lost: {proposal.note}"] if proposal.note else []
     left = [*plan.left, *(applied.left if applied else ())]
     if plan.by_hand:
         lines += ["", "By hand:", *_by_hand(plan.by_hand)]
@@ -68,10 +69,14 @@ def _by_hand(places: Sequence[ByHand]) -> list[str]:
     lines: list[str] = []
     for file, group in groupby(places, key=lambda place: place.file):
         lines.append(f"  {_name(file)}")
+        same: dict[tuple[bool, str, str], list[int]] = {}
         for place in group:
-            mark = "!" if place.blocked else " "
-            advice = f"; {place.advice}" if place.advice else ""
-            lines.append(f"  {mark} {place.line:>4}  {place.reason}{advice}")
+            same.setdefault((place.blocked, place.reason, place.advice), []).append(place.line)
+        for (blocked, reason, advice), numbers in same.items():
+            rest = f" (also {', '.join(map(str, dict.fromkeys(numbers[1:])))})" if len(set(numbers)) > 1 else ""
+            lines.append(
+                f"  {'!' if blocked else ' '} {numbers[0]:>4}  {reason}{f'; {advice}' if advice else ''}{rest}"
+            )
     if any(place.blocked for place in places):
         lines.append("  (! = does not work at the target until this is done)")
     return lines

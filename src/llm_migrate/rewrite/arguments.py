@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from llm_migrate.rewrite.python_source import PythonSource
 from llm_migrate.rewrite.splice import Edit
 
+_CONDITION: Final = re.compile(rb"(.*) (if \w+ == \S+) (else \w[\w.]*)")
 _COMMENT: Final = re.compile(r"#[^\r\n]*")
-_WIDTH: Final = 100  # a one-line call that grows beyond this gets one argument a line
 
 
 @dataclass(slots=True)
@@ -45,12 +46,11 @@ def edit_arguments(source: PythonSource, call: ast.Call, wanted: ArgumentEdits) 
     edits += _removals(source, arguments, gone)
     added = [source.encode(text) for text in wanted.added]
     if not _is_one_line(call):
-        return edits + _append_below(source, call, arguments, added)
+        return edits + _spread_lines(source, arguments, edits, gone) + _append_below(source, call, arguments, added)
     growth = sum(len(e.text) - (e.end - e.start) for e in edits) + sum(len(text) + 2 for text in added)
-    start = source.line_start(call.lineno)
     width = len(source.line_text(call.end_lineno or call.lineno)) + growth
-    exploded = None if gone or width <= _WIDTH else _explode(source, call, arguments, added)
-    if exploded is not None and start <= source.span(call)[0]:
+    exploded = None if gone or width <= source.width else _explode(source, call, arguments, added)
+    if exploded is not None:
         return edits + exploded
     return edits + _append_inline(source, call, arguments, added)
 
@@ -120,7 +120,7 @@ def _append_below(
     comma = "," in _between(source, last_end, close)
     indent = source.encode(_indent(source.line_text(arguments[-1].lineno)))
     newline = source.encode("\n")
-    rows = b"".join(indent + text + b"," + newline for text in added)
+    rows = b"".join(_folded(source, indent, text) + b"," + newline for text in added)
     edits = [] if comma else [Edit(last_end, last_end, b",")]
     at = source.line_start(close_line)
     return [*edits, Edit(at, at, rows)]
@@ -144,8 +144,46 @@ def _explode(
         at = end
     if _between(source, at, close).strip() not in ("", ","):
         return None
-    rows = b"".join((b"," if arguments or i else b"") + step + text for i, text in enumerate(added))
+    rows = b"".join(
+        (b"," if arguments or i else b"") + newline + _folded(source, step[len(newline) :], text)
+        for i, text in enumerate(added)
+    )
     return [*edits, Edit(at, close, rows + b"," + newline)]
+
+
+def _spread_lines(
+    source: PythonSource,
+    arguments: Sequence[ast.expr | ast.keyword],
+    edits: Sequence[Edit],
+    gone: set[ast.keyword],
+) -> list[Edit]:
+    """Break lines of several arguments that grow too long into one argument a line."""
+    out: list[Edit] = []
+    for first in {node.lineno for node in arguments}:
+        row = [node for node in arguments if node.lineno == first]
+        line = source.line_text(first)
+        start, stop = source.line_start(first), source.line_start(first + 1)
+        growth = sum(len(e.text) - (e.end - e.start) for e in edits if start <= e.start < stop)
+        begins = source.span(row[0])[0] == start + len(_indent(line))
+        whole = all(node.end_lineno == first for node in row)
+        if len(line) + growth <= source.width or not begins or not whole or gone & set(row):
+            continue
+        step = b"," + source.encode("\n" + _indent(line))
+        for one, other in pairwise(row):
+            end, begin = source.span(one)[1], source.span(other)[0]
+            if _between(source, end, begin).strip() == ",":
+                out.append(Edit(end, begin, step))
+    return out
+
+
+def _folded(source: PythonSource, indent: bytes, text: bytes) -> bytes:
+    """Return a line for an argument, folded at its condition if it is too long."""
+    if len(indent) + len(text) < source.width:
+        return indent + text
+    found = _CONDITION.fullmatch(text)
+    newline = source.encode("\n")
+    parts = found.groups() if found else (text,)
+    return newline.join(indent + part for part in parts)
 
 
 def _indent(line: str) -> str:

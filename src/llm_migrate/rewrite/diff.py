@@ -33,7 +33,7 @@ def unified_diff(name: bytes, old: bytes, edits: Sequence[Edit]) -> bytes:
         edits: as for `splice`.
     """
     lines = _lines(old)
-    regions = [region for region in _regions(old, lines, edits) if region.start < region.end or region.new]
+    regions = _joined([region for region in _regions(old, lines, edits) if region.start < region.end or region.new])
     if not regions:
         return b""
     before, after = quote_name(b"a/" + name), quote_name(b"b/" + name)
@@ -94,6 +94,18 @@ def _trim(first: int, was: Sequence[bytes], now: Sequence[bytes]) -> _Region:
     while tail < min(len(was), len(now)) - head and was[-1 - tail] == now[-1 - tail]:
         tail += 1
     return _Region(first + head, first + len(was) - tail, tuple(now[head : len(now) - tail]))
+
+
+def _joined(regions: Sequence[_Region]) -> list[_Region]:
+    """Make one of regions that touch, so that a diff shows what goes before what comes."""
+    out: list[_Region] = []
+    for region in regions:
+        if out and out[-1].end == region.start:
+            last = out.pop()
+            out.append(_Region(last.start, region.end, last.new + region.new))
+        else:
+            out.append(region)
+    return out
 
 
 def _groups(regions: Sequence[_Region]) -> Iterator[list[_Region]]:

@@ -71,12 +71,14 @@ def make_plan(result: ScanResult, move: Move, *, unsafe: bool = False, only: Col
     root = Path(result.root)
     found: dict[str, list[Finding]] = defaultdict(list)
     for finding in result.findings:
-        if finding.hit.provider == move.source.id and finding.hit.kind in _TELLING:
+        if finding.hit.kind in _TELLING and finding.hit.provider != move.target.id:
             found[finding.file].append(finding)
     strategies = _strategies(result, move, unsafe=unsafe)
     left = [(skipped.file, skipped.reason) for skipped in result.skipped]
     proposed: dict[str, Proposed] = {}
     for path, findings in found.items():
+        if all(finding.hit.provider != move.source.id for finding in findings):
+            continue
         document = result.documents[path]
         strategy = strategies.get(document.language)
         reason = refusal(document) or _unfit(root, document)
@@ -90,19 +92,17 @@ def make_plan(result: ScanResult, move: Move, *, unsafe: bool = False, only: Col
 
 
 def _strategies(result: ScanResult, move: Move, *, unsafe: bool) -> dict[str, Strategy]:
-    models: dict[str, str] = {}
-    configured: set[str] = set()
+    configured: dict[str, str] = {}
     for finding in result.findings:
         old = finding.hit.model
-        if finding.hit.kind != "model" or finding.hit.provider != move.source.id or old is None:
+        named = finding.hit.kind == "model" and finding.hit.provider == move.source.id
+        if not named or old is None or finding.language not in LANGUAGES:
             continue
         new = move.new_model(old)
         if new is not None and find_model(move.target, old) is None:
-            models[old] = new
-            if finding.language in LANGUAGES:
-                configured.add(old)
-    config = EndpointConfig(move, models=models)
-    python = EndpointPython(move, unsafe=unsafe, models=models, configured=frozenset(configured))
+            configured[old] = new
+    config = EndpointConfig(move)
+    python = EndpointPython(move, unsafe=unsafe, configured=configured)
     return {"python": python, **dict.fromkeys(LANGUAGES, config)}
 
 
@@ -171,6 +171,8 @@ def _foreign(document: Document, findings: Sequence[Finding], move: Move) -> Pro
     advice = f"there: address {move.base_url}, key in {move.key_env}"
     rows: list[ByHand] = []
     for finding in findings:
+        if finding.hit.provider != move.source.id:
+            continue
         text = finding.text.splitlines()[0] if finding.text else ""
         old = finding.hit.model
         new = move.new_model(old) if old and finding.hit.kind == "model" else None

@@ -12,6 +12,8 @@ carries the line itself, so that it stays runnable alone and no file is added.
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -21,6 +23,7 @@ from llm_migrate.rewrite.splice import Edit
 from llm_migrate.rewrite.target import SWITCH, Move
 
 MODEL_FUNCTION: Final = "llm_model"
+_BLANK: Final = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*")
 
 
 def frame_edits(
@@ -34,10 +37,9 @@ def frame_edits(
     imports = [s for s in section if isinstance(s, ast.Import | ast.ImportFrom) and source.span(s)[0] < after]
     top = ""
     if needs & {"os", "switch", "url"} and not _imports(imports, "os"):
-        first = next((s for s in imports if not _is_future(s)), None)
-        if first is not None and _begins_line(source, first):
-            at = source.span(first)[0]
-            edits.append(Edit(at, at, source.encode("import os\n")))
+        place = _place_for_os(source, [s for s in imports if not _is_future(s)])
+        if place is not None:
+            edits.append(place)
         else:
             top += "import os\n"
     if "not-given" in needs and not _imports(imports, "openai") and "NOT_GIVEN" not in bound:
@@ -82,6 +84,32 @@ def _has_switch(tree: ast.Module) -> bool:
     )
 
 
+def _place_for_os(source: PythonSource, imports: Sequence[ast.Import | ast.ImportFrom]) -> Edit | None:
+    """Return where `import os` goes: in its order among imports of the standard library, else before all others."""
+    if not imports or not all(_begins_line(source, s) for s in imports):
+        return None
+    first = imports[0]
+    if _module(first) not in sys.stdlib_module_names:
+        return Edit(source.span(first)[0], source.span(first)[0], source.encode("import os\n\n"))
+    group = [first]
+    for statement in imports[1:]:
+        if statement.lineno != (group[-1].end_lineno or group[-1].lineno) + 1:
+            break
+        group.append(statement)
+    later = next((s for s in group if isinstance(s, ast.ImportFrom) or s.names[0].name > "os"), None)
+    at = source.span(later)[0] if later is not None else source.line_start((group[-1].end_lineno or 0) + 1)
+    return Edit(at, at, source.encode("import os\n"))
+
+
+def _module(statement: ast.Import | ast.ImportFrom) -> str:
+    name = (
+        statement.names[0].name
+        if isinstance(statement, ast.Import)
+        else "." * statement.level + (statement.module or "")
+    )
+    return name.partition(".")[0]
+
+
 def _definitions(
     source: PythonSource, move: Move, needs: frozenset[Need], bound: frozenset[str], models: Mapping[str, str]
 ) -> str:
@@ -117,8 +145,10 @@ def _layout(source: PythonSource, at: int, section: Sequence[ast.stmt], top: str
     behind = data[at:].decode(source.document.encoding)
     if lines:
         text += ("\n" if section or top else "") + lines
-        if behind.strip() and not behind.lstrip(" \t").startswith(("\n", "\r")):
-            text += "\n\n" if "def " in lines else "\n"
+        blank = _BLANK.match(behind)
+        missing = (2 if "def " in lines else 1) - len(re.findall(r"\r\n|\r|\n", blank[0] if blank else ""))
+        if behind.strip():
+            text += "\n" * max(missing, 0)
     if at and not data[:at].endswith((b"\n", b"\r")) and at > source.document.bom:
         text = "\n" + text.rstrip("\n")
     return text

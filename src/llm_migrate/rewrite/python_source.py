@@ -20,6 +20,7 @@ class PythonSource:
         tree: its syntax tree.
         newline: how its lines end.
         quote: the quote that it prefers.
+        width: columns that a line may have: 100, or 120 where the file goes beyond that itself.
     """
 
     def __init__(self, document: Document) -> None:
@@ -42,6 +43,7 @@ class PythonSource:
                 self._calls[self.span(node)] = node
         ends = re.search(r"\r\n|\r|\n", document.text)
         self.newline = ends[0] if ends else "\n"
+        self.width = 120 if any(len(line) > 102 for line in self._lines) else 100
         self.quote = "'" if document.text.count("'") > document.text.count('"') else '"'
 
     def span(self, node: ast.AST) -> tuple[int, int]:

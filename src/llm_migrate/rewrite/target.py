@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from llm_migrate.catalog.load import find_provider, load_provider
-from llm_migrate.catalog.policy import Policy, find_model, suggest_model
+from llm_migrate.catalog.policy import Policy, Unknown, find_model, suggest_model
 from llm_migrate.catalog.schema import Api, Endpoint, Provider
 from llm_migrate.errors import UsageError
 
@@ -70,7 +70,7 @@ class Move:
         known = find_model(self.source, model)
         return known is None or known.kind == "chat"
 
-    def policy(self, api: Api, model: str) -> Policy:
+    def policy(self, api: Api, model: str | Unknown) -> Policy:
         """Return the target's rules for one model."""
         return Policy(self.target, self.endpoint.id, api, model)
 

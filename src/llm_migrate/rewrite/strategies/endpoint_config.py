@@ -9,7 +9,7 @@ and values change in place. A secret is never copied: in a renamed variable its 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from llm_migrate.catalog.policy import find_model
@@ -28,10 +28,9 @@ _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 class EndpointConfig:
     """Plans configuration files."""
 
-    def __init__(self, move: Move, *, models: Mapping[str, str]) -> None:
-        """Take from where to where, and the new name of every model found in the tree."""
+    def __init__(self, move: Move) -> None:
+        """Take from where to where."""
         self._move = move
-        self._models = models
 
     def propose(self, document: Document, findings: Sequence[Finding]) -> Proposed:
         """Return what can be changed in a file, and what a person must do."""
@@ -78,16 +77,16 @@ class _FilePlanner:
     def _put_beside(self, finding: Finding, entry: Entry, new: str) -> None:
         """Write the target's variable behind the old one's, in the same form."""
         group = self._group(entry)
-        rows: list[bytes] = []
+        rows: dict[str, bytes] = {}
         for name in (new, SWITCH) if new == self._move.key_env else (new,):
             if (group, name) not in self._names:
                 self._names.add((group, name))
-                rows.append(self._sibling(entry, name))
-        edit = self._below(entry, rows)
+                rows[name] = self._sibling(entry, name)
+        edit = self._below(entry, list(rows.values()))
         if edit is None:
             self._leave(finding, "shares its line with other entries", f"add {new} beside it")
         elif rows:
-            self._add(finding, f"{new} beside {entry.path[-1]}", (edit,))
+            self._add(finding, f"{' and '.join(rows)} beside {entry.path[-1]}", (edit,))
 
     def _rename(self, finding: Finding, entry: Entry, new: str) -> None:
         group = self._group(entry)

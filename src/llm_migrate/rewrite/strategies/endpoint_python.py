@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from llm_migrate.catalog.policy import find_model
+from llm_migrate.catalog.policy import UNKNOWN, Unknown, find_model
 from llm_migrate.rewrite.arguments import edit_arguments
 from llm_migrate.rewrite.proposal import ByHand, Need, Proposal, Proposed
 from llm_migrate.rewrite.python_frame import clash, frame_edits, mentions_switch
@@ -35,18 +35,16 @@ _JUDGED: Final = frozenset({"chat", "embeddings"})
 class EndpointPython:
     """Plans Python files."""
 
-    def __init__(self, move: Move, *, unsafe: bool, models: Mapping[str, str], configured: frozenset[str]) -> None:
+    def __init__(self, move: Move, *, unsafe: bool, configured: Mapping[str, str]) -> None:
         """Take what is the same for all files.
 
         Args:
             move: from where to where.
             unsafe: also plan what needs a look.
-            models: old -> new, for every model name found in the tree.
-            configured: model names that stand in configuration files, which the switch cannot reach.
+            configured: old -> new for the models that stand in configuration files, which the switch cannot reach.
         """
         self._move = move
         self._unsafe = unsafe
-        self._models = models
         self._configured = configured
         self._sources: dict[str, PythonSource] = {}
 
@@ -55,6 +53,7 @@ class EndpointPython:
         source = self._sources[document.path] = PythonSource(document)
         worker = _FilePlanner(self, source, document.path)
         own = [f for f in findings if f.hit.provider == self._move.source.id]
+        others = [f for f in findings if f.hit.kind == "client" and f.hit.provider not in self._known()]
         old = [f for f in own if f.hit.kind == "api-call" and _is_old_sdk(source, f)]
         state = [f for f in own if f.hit.kind == "api-call" and _is_module_client(source, f)]
         name = clash(source, self._move)
@@ -69,11 +68,18 @@ class EndpointPython:
             )
         else:
             worker.plan(own)
+            stays = (
+                f"where it is used, set {SWITCH} to another value than {self._move.target.id}: models change for all"
+            )
+            worker.leave(others, "leads to another provider and stays", stays, blocked=False)
         return worker.proposed
+
+    def _known(self) -> tuple[str, str]:
+        return self._move.source.id, self._move.target.id
 
     def frame(self, document: Document, needs: frozenset[Need]) -> tuple[Edit, ...]:
         """Return the edits that define what the chosen proposals of a file need."""
-        return frame_edits(self._sources[document.path], self._move, needs, self._models)
+        return frame_edits(self._sources[document.path], self._move, needs, self._configured)
 
     @property
     def move(self) -> Move:
@@ -84,6 +90,12 @@ class EndpointPython:
     def unsafe(self) -> bool:
         """Also plan what needs a look."""
         return self._unsafe
+
+    @property
+    def run_time_model(self) -> str | Unknown:
+        """The target's model for calls that choose theirs at run time, if there is only one."""
+        chats = {new for old, new in self._configured.items() if not self._move.is_embedding(old)}
+        return self._move.model or (chats.pop() if len(chats) == 1 else UNKNOWN)
 
     def is_configured(self, model: str | None) -> bool:
         """Say whether a model that a call uses can come from a configuration file."""
@@ -180,20 +192,20 @@ class _FilePlanner:
         value = given.get("model")
         if old is not None and find_model(self._move.target, old) is not None:
             return
-        new = self._move.new_model(old) if old is not None else self._move.model
-        if old is not None and new is None:
-            self._unmapped(finding, old)
+        new = self._move.new_model(old) if old is not None else self._strategy.run_time_model
+        if new is None:
+            self._unmapped(finding, old or "")
             return
+        change = self._calls.request(call, hit, new)
         if value is not None and not isinstance(value, ast.Constant) and not mentions_switch(value):
-            self._run_time_model(finding, call, value, old)
-        if new is not None:
-            self._offer(finding, self._calls.request(call, hit, new), call)
+            self._run_time_model(finding, change, value, old)
+        self._offer(finding, change, call)
 
-    def _run_time_model(self, finding: Finding, call: ast.Call, value: ast.expr, old: str | None) -> None:
+    def _run_time_model(self, finding: Finding, change: CallChange, value: ast.expr, old: str | None) -> None:
         if not self._move.replace and self._strategy.is_configured(old) and not _is_switched_name(self._source, value):
             self._claimed.append(self._source.span(value))
-            self._offer(finding, self._calls.wrap_model(call), call)
-        elif old is None:
+            self._calls.wrap_model(change, value)
+        elif old is None and not self._move.replace:
             text = self._source.source(value)
             self.leave(
                 [finding], f"chooses its model at run time: {text}", "see that it is one of the target's", blocked=False

@@ -93,8 +93,14 @@ class CallPlanner:
         change.done.append(f"address {move.base_url}")
         return change
 
-    def request(self, call: ast.Call, hit: Hit, model: str) -> CallChange:
-        """Plan the arguments of a chat or embeddings call whose model at the target is known."""
+    def request(self, call: ast.Call, hit: Hit, model: str | Unknown) -> CallChange:
+        """Plan the arguments of a chat or embeddings call.
+
+        Args:
+            call: the call.
+            hit: what the scan knows of it.
+            model: at the target; UNKNOWN when it is chosen at run time.
+        """
         change = CallChange()
         given = {k.arg: k.value for k in call.keywords if k.arg}
         extra: dict[str, str] = {}
@@ -104,17 +110,14 @@ class CallPlanner:
         if extra:
             self._extra_body(change, given, extra)
         if hit.api == "embeddings" and "encoding_format" not in given:
-            self._ask_for_floats(change, given, model)
+            self._ask_for_floats(change, model)
         return change
 
-    def wrap_model(self, call: ast.Call) -> CallChange:
-        """Plan the translation of a model name that is only known at run time."""
-        change = CallChange()
-        value = next(k.value for k in call.keywords if k.arg == "model")
+    def wrap_model(self, change: CallChange, value: ast.expr) -> None:
+        """Translate a model name that is only known at run time."""
         change.edits.instead["model"] = f"{MODEL_FUNCTION}({self._source.source(value)})"
         change.needs |= {"models", "switch"}
-        change.done.append("the model's name is translated at run time")
-        return change
+        change.done.append("model translated at run time")
 
     def _body(self, call: ast.Call, hit: Hit) -> dict[str, Value]:
         known: Mapping[str, Value] = hit.parameters or {}
@@ -128,12 +131,14 @@ class CallPlanner:
                     body[keyword.arg] = _literal(keyword.value)
         return body
 
-    def _ask_for_floats(self, change: CallChange, given: Mapping[str, ast.expr], model: str) -> None:
-        """Name the format where the vendor has no base64: the SDK asks for that by itself, and takes floats too."""
+    def _ask_for_floats(self, change: CallChange, model: str | Unknown) -> None:
+        """Name the format where the vendor has no base64: the SDK asks for that by itself, and takes floats too.
+
+        The old provider's vectors are the same either way, so this needs no switch.
+        """
         rulings = judge(self._move.policy("embeddings", model), {"encoding_format": "base64"})
         if any(r.subject == "encoding_format" and r.effect is not Effect.KEPT for r in rulings):
-            text = _python("float", self._source.quote)
-            self._value(change, given, "encoding_format", text, "switch", default=self._not_given)
+            change.edits.added.append(f"encoding_format={_python('float', self._source.quote)}")
             change.done.append("vectors as floats")
 
     def _follow(
@@ -302,4 +307,4 @@ def _literal(node: ast.expr) -> Value:
 def _python(value: JsonValue, quote: str) -> str:
     """Return a value as Python source with the file's quotes."""
     text = repr(value)
-    return text if quote == "'" or '"' in text or "\\" in text else text.replace("'", '"')
+    return text if quote == "'" or '"' in text or "\\'" in text else text.replace("'", '"')
