@@ -153,6 +153,7 @@ def _target(name: str, table: TargetTable, source: CredentialSource | None = Non
         raise ConfigError(f"{name}: provider: {e}") from None
     version = _dated(name, provider, table.api_version)
     place = find_place(provider, endpoint=table.endpoint, base_url=table.base_url, api_version=version, target=name)
+    _require_dialect(name, provider, place.endpoint)
     auth = _auth(name, provider, place.endpoint, table.auth)
     if source is None:
         source = parse_source(table.api_key) if table.api_key else CredentialSource("env", auth.env)
@@ -162,12 +163,16 @@ def _target(name: str, table: TargetTable, source: CredentialSource | None = Non
             f"{name}: the address is not one of {provider.name}'s, so no key of this machine is sent there:"
             " add  trust_host = true  if you know the host, or give it a key of its own with  plain:..."
         )
-    target = Target(name, provider, place.endpoint, place.base_url, auth, version, table.trust_host, source)
-    if target.dialect not in DIALECTS:
-        spoken = [e.id for e in provider.endpoints if (e.dialect or provider.dialect) in DIALECTS]
-        hint = f"; endpoints that it can: {', '.join(spoken)}" if spoken else ""
-        raise ConfigError(f"{name}: endpoint: this version cannot speak {target.dialect!r}{hint}")
-    return target
+    return Target(name, provider, place.endpoint, place.base_url, auth, version, table.trust_host, source)
+
+
+def _require_dialect(name: str, provider: Provider, endpoint: Endpoint) -> None:
+    dialect = endpoint.dialect or provider.dialect
+    if dialect in DIALECTS:
+        return
+    spoken = [e.id for e in provider.endpoints if (e.dialect or provider.dialect) in DIALECTS]
+    hint = f"; endpoints that it can: {', '.join(spoken)}" if spoken else ""
+    raise ConfigError(f"{name}: endpoint: this version cannot speak {dialect!r}{hint}")
 
 
 def _dated(name: str, provider: Provider, api_version: str | None) -> str | None:

@@ -23,11 +23,11 @@ def to_vendor(turns: list[Turn], rules: MessageRules, rulings: Sequence[Ruling],
         rulings: of this request; those on `messages.*` say what is to be done.
         policy: whose rules, for parts that are dropped one by one.
     """
-    subjects = {r.subject: r for r in rulings if r.subject.startswith("messages.")}
-    if rules.image_data_url == "strip-prefix":
-        turns = [_strip_data_prefix(turn) for turn in turns]
+    subjects = {r.subject: r for r in rulings if r.effect is not Effect.KEPT and r.subject.startswith("messages.")}
     if not subjects:
         return turns
+    if "messages.image_data_url" in subjects:
+        turns = [_strip_data_prefix(turn) for turn in turns]
     turns = [_rename_role(turn, rules) for turn in turns]
     if any(s.startswith("messages.parts.") and r.effect is Effect.DROPPED for s, r in subjects.items()):
         turns = [_drop_parts(turn, policy) for turn in turns]
@@ -145,6 +145,6 @@ def _calls(turn: Turn) -> list[JsonValue]:
 
 
 def _without_empty(turn: Turn) -> Turn:
-    if turn.get("content", 0) not in (None, ""):
+    if turn.get("content", 0) not in (None, "") or not (turn.get("tool_calls") or turn.get("function_call")):
         return turn
     return {k: v for k, v in turn.items() if k != "content"}

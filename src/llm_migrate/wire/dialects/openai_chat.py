@@ -6,14 +6,14 @@ and v1. Destination and credential come from the target alone; no header of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import quote
 
 import orjson
 
 from llm_migrate._version import __version__
-from llm_migrate.catalog.policy import Effect, Policy, Ruling, judge
+from llm_migrate.catalog.policy import Policy, Ruling, apply, judge
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Secret, Target
 from llm_migrate.wire.auth import sign
@@ -48,7 +48,7 @@ def write_body(target: Target, call: Call, rulings: Sequence[Ruling], policy: Po
     Raises:
         RefusedError: nested too deeply to be written.
     """
-    out = _apply(call.body, rulings)
+    out = apply(call.body, rulings)
     out["model"] = cast("str", policy.model)
     facts = policy.facts
     if facts is not None and "messages" in out:
@@ -75,14 +75,3 @@ def _counts_when_asked(target: Target, call: Call, policy: Policy) -> bool:
     if target.api_version is not None and target.api_version < _USAGE_SINCE:
         return False
     return not judge(policy, {"stream_options": {"include_usage": True}})
-
-
-def _apply(body: Mapping[str, JsonValue], rulings: Sequence[Ruling]) -> dict[str, JsonValue]:
-    out = dict(body)
-    for ruling in rulings:
-        if ruling.effect is Effect.KEPT and not ruling.set:
-            continue
-        for name in ruling.remove:
-            out.pop(name, None)
-        out.update(ruling.set)
-    return out
