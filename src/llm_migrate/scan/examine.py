@@ -56,20 +56,21 @@ class Examiner:
         self._names: dict[str, list[Exported]] = defaultdict(list)
         self._kept = 0
 
-    def prepare(self, listed: Listed) -> None:
-        """First pass: read a file, note what it binds."""
+    def prepare(self, listed: Listed) -> bool:
+        """First pass: read a file, note what it binds; say whether it is of interest."""
         try:
             document = read_document(self._root, listed.path, self._prefilter)
             if document is None or not _rules_for(document.language):
-                return
+                return False
             context = self._context(document, Project())
         except UnreadableError as e:
             self._pending.append(Outcome(skipped=(Skipped(listed.path, str(e)),)))
-            return
+            return True
         for row in exported_names(context):
             self._names[row.name].append(row)
         self._kept += len(document.data)
         self._pending.append(_Pending(listed, document, context if self._kept < _KEPT_BYTES else None))
+        return True
 
     def exported(self) -> Mapping[str, tuple[Exported, ...]]:
         """Return what the files so far bind."""

@@ -248,12 +248,12 @@ def _describe(hit: Hit, target: Target, model: str, note: str, today: dt.date) -
 
 
 def _map_embedding(hit: Hit, target: Target) -> _Mapping:
-    again = "vectors of another model do not compare: index everything again"
+    again = "vectors of another model do not compare, so index everything again"
     if target.model is not None and target.serves_embeddings:
-        return _Mapping(target.model, (Note("model", "mapped", f"becomes {target.model}; {again}", ""),), "lossy")
+        return _Mapping(target.model, (Note("model", "dropped", f"becomes {target.model}; {again}", ""),), "lossy")
     row = _equivalent(target.provider, hit.model or "text-embedding-3-small")
-    proposal = f"; {row[0]} is proposed: --to {target.provider.id}:{row[0]}" if row is not None else ""
-    advice = f"embeddings are never switched silently: {again}, with a model that you name{proposal}"
+    proposal = f" (proposed: {target.provider.id}:{row[0]})" if row is not None else ""
+    advice = f"embeddings are never switched silently: name a model{proposal}; {again}"
     return _Mapping(row[0] if row else UNKNOWN, (Note("model", "refused", advice, ""),), "blocked")
 
 
@@ -318,7 +318,7 @@ def _note(ruling: Ruling) -> Note:
 
 def _legacy_note(hit: Hit) -> Note:
     old = "openai-node 3" if hit.rule.endswith("script") else "openai 0.28"
-    return Note("sdk", "refused", f"written for {old}: move it to the current SDK first", "")
+    return Note("sdk", "mapped", f"written for {old}: move it to the current SDK first", "")
 
 
 def _key_name(target: Target) -> str:

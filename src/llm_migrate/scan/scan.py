@@ -71,6 +71,10 @@ def scan(
 
 
 def _examine(root: _Root, jobs: int, progress: Progress) -> Iterable[Outcome]:
+    if jobs > 1 and len(root.files) >= _PARALLEL_FROM:
+        from llm_migrate.scan.parallel import examine_in_processes
+
+        return examine_in_processes(root.folder, root.files, jobs, progress)
     examiner = Examiner(root.folder, load_vocabulary())
     total = len(root.files)
     started = time.monotonic()
