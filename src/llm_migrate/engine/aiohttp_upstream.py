@@ -98,12 +98,11 @@ async def _session() -> aiohttp.ClientSession:
     found = _sessions.get(loop)
     if found is not None and not found[1].closed:
         return found[1]
-    for other in [known for known in _sessions if known.is_closed()]:
-        _, stale = _sessions.pop(other)
-        stale.detach()  # its loop is gone; nothing can be awaited there
     owner = _own_session()
-    session = await anext(owner)
+    session = await anext(owner)  # returns without letting another task in
     _sessions[loop] = (owner, session)
+    for other in [known for known in _sessions if known.is_closed()]:
+        await _sessions.pop(other)[1].close()  # its loop ended without its generators; nothing is awaited there
     return session
 
 

@@ -43,10 +43,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        # aiohttp keeps the operating system's error in attributes of its own.
-        todo += [
-            one.__cause__,
-            one.__context__,
-            getattr(one, "os_error", None),
-            getattr(one, "certificate_error", None),
-        ]
+        todo += [one.__cause__, one.__context__]
+        # aiohttp keeps the operating system's error in attributes of its own, anyio one error for each address.
+        todo += [getattr(one, "os_error", None), getattr(one, "certificate_error", None)]
+        todo += getattr(one, "exceptions", ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -73,7 +73,7 @@ class HttpxExchange:
         self.head = _head(response)
         self._family = family
         self._response = response
-        self._body: Iterator[bytes] = response.iter_raw()
+        self._body: Iterator[bytes] = iter((response.content,)) if _is_read(response) else response.iter_raw()
         self._lost = lost
 
     def read(self, until: float) -> bytes | Failure:
@@ -133,8 +133,8 @@ class AsyncHttpxExchange:
         self.head = _head(response)
         self._family = family
         self._response = response
-        self._body: AsyncIterator[bytes] = response.aiter_raw()
-        self._close_soon = _closer(response)
+        self._body = _once(response.content) if _is_read(response) else response.aiter_raw()
+        self._close_soon = _closer(self.close)
 
     async def read(self, until: float) -> bytes | Failure:
         """Return the next bytes; empty at the end."""
@@ -150,7 +150,10 @@ class AsyncHttpxExchange:
     async def close(self, *, whole: bool = False) -> None:
         """Give the connection back."""
         if whole:
-            await self.read(time.monotonic() + _DRAIN_S)
+            until = time.monotonic() + _DRAIN_S
+            while isinstance(rest := await self.read(until), bytes) and rest:
+                pass
+        await self._body.aclose()
         await self._response.aclose()
 
     def abandon(self) -> None:
@@ -180,7 +183,19 @@ def _request(family: str, outgoing: Outgoing, connect_s: float, until: float) ->
 
 
 def _head(response: httpx2.Response) -> Head:
-    return Head(response.status_code, {name.lower(): value for name, value in response.headers.items()})
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if _is_read(response):
+        headers.pop("content-encoding", None)  # its content is plain already
+    return Head(response.status_code, headers)
+
+
+def _is_read(response: httpx2.Response) -> bool:
+    """Say whether a transport gave the whole body at once, as mocks and caches do."""
+    return bool(response.is_stream_consumed)
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
 
 
 def _failure(family: str, error: BaseException) -> Failure:
@@ -193,8 +208,8 @@ def _failure(family: str, error: BaseException) -> Failure:
     return Failure("unsent" if never_sent else "ambiguous", plain_cause(error))
 
 
-def _closer(response: httpx2.Response) -> Callable[[], object]:
-    """Return a function that has a response closed by the loop that runs now, callable from anywhere."""
+def _closer(close: Callable[[], Coroutine[object, object, None]]) -> Callable[[], object]:
+    """Return a function that has an answer closed by the loop that runs now, callable from anywhere."""
     import asyncio
 
     try:
@@ -204,13 +219,10 @@ def _closer(response: httpx2.Response) -> Callable[[], object]:
 
         token = trio.lowlevel.current_trio_token()
 
-        async def close() -> None:
-            await response.aclose()
-
         return lambda: token.run_sync_soon(trio.lowlevel.spawn_system_task, close)
 
     def close_there() -> None:
-        task = loop.create_task(response.aclose())
+        task = loop.create_task(close())
         _CLOSING.add(task)
         task.add_done_callback(_CLOSING.discard)
 
