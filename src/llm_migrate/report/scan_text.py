@@ -160,7 +160,7 @@ def _steps(result: ScanResult) -> Iterator[Line]:
     for number, step in enumerate(steps, start=1):
         yield [(f"  {number}. ", "bold"), (step.what, "")]
         if step.where:
-            yield [("     " + step.where, "dim")]
+            yield [("     " + _visible(step.where), "dim")]
 
 
 def _skipped(result: ScanResult) -> Iterator[Line]:

@@ -118,7 +118,7 @@ def _rules_for(language: str) -> tuple[AstRule | EntryRule | TextRule, ...]:
 @cache
 def _kinds(language: str) -> frozenset[str]:
     rules = [rule for rule in _rules_for(language) if isinstance(rule, AstRule)]
-    return frozenset().union(*(rule.kinds | rule.needs for rule in rules))
+    return frozenset(kind for rule in rules for kind in rule.kinds | rule.needs)
 
 
 def _ask(context: FileContext) -> tuple[list[Hit], str | None]:

@@ -332,4 +332,4 @@ def _home(target: Target) -> str:
 
 
 def _worse(one: Verdict, other: Verdict) -> Verdict:
-    return max(one, other, key=VERDICTS.index)
+    return VERDICTS[max(VERDICTS.index(one), VERDICTS.index(other))]

@@ -10,13 +10,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from llm_migrate.catalog.load import find_provider
 from llm_migrate.errors import MissingExtraError, UsageError
 from llm_migrate.scan.examine import Examiner, Outcome
-from llm_migrate.scan.finding import Finding, ScanResult, Skipped
+from llm_migrate.scan.finding import Document, Finding, ScanResult, Skipped
 from llm_migrate.scan.judgement import Target, judge_findings, parse_target
 from llm_migrate.scan.listing import Listed, list_files
 from llm_migrate.scan.project import Project
@@ -89,7 +90,7 @@ def _examine(root: _Root, jobs: int, progress: Progress) -> Iterable[Outcome]:
 def _result(root: _Root, outcomes: Iterable[Outcome], wanted: frozenset[str], targets: Sequence[Target]) -> ScanResult:
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    documents = {}
+    documents: dict[str, Document] = {}
     for outcome in outcomes:
         kept = [f for f in outcome.findings if not wanted or f.hit.provider in wanted]
         findings += kept
@@ -128,12 +129,8 @@ def _root(paths: Sequence[str | Path], exclude: Sequence[str], use_ignore: bool)
 
 
 def _require_extra() -> None:
-    try:
-        import ahocorasick_rs  # noqa: F401
-        import ast_grep_py  # noqa: F401
-        import pathspec  # noqa: F401
-    except ImportError as e:
-        raise MissingExtraError("scan", "scan") from e
+    if any(find_spec(name) is None for name in ("ahocorasick_rs", "ast_grep_py", "pathspec")):
+        raise MissingExtraError("scan", "scan")
 
 
 def _no_progress(_done: int, _total: int) -> None:
