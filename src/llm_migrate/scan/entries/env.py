@@ -51,7 +51,7 @@ def _value(text: str, position: int, unclosed: set[str]) -> tuple[str, int, int,
     stop = _unquoted_end(text, position)
     comment = _COMMENT.search(text, position, stop) if text[position : position + 1] != "#" else None
     if text[position : position + 1] == "#":
-        stop = position
+        stop = position = position - (position > 0 and text[position - 1] in " \t")
     elif comment is not None:
         stop = comment.start()
     _, stop = strip_span(text, position, stop)

@@ -12,11 +12,13 @@ from llm_migrate.scan.entries.source import Path, below, line_end
 DOUBLE: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.S)
 SINGLE: Final = re.compile(r"'((?:[^']|'')*+)'")
 _SINGLE_JSON: Final = re.compile(r"'((?:[^'\\\r\n]|\\.)*+)'", re.S)
-_BLANK: Final = re.compile(r"[\s]*")
+_BLANK: Final = re.compile(r"[ \t\r\n\f\v]*")
 _PLAIN_JSON: Final = re.compile(r"[^\s,\[\]{}:\"'/]++|/(?![/*])")
-_PLAIN_YAML: Final = re.compile(r"(?:[^\s,\[\]{}:#]|:(?![\s,\[\]{}]|\Z)|(?<!\s)#|[ \t]++(?![#\s,\[\]{}:]))++")
+_PLAIN_YAML: Final = re.compile(
+    r"(?:[^ \t\r\n,\[\]{}:#]|:(?![ \t\r\n,\[\]{}]|\Z)|(?<![ \t\r\n])#|[ \t]++(?![#\r\n,\[\]{}:]))++"
+)
 _TEMPLATE: Final = re.compile(r"\{\{[^\r\n]*?\}\}")
-_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.S)
+_ESCAPE: Final = re.compile(r"\\(?:(?:u|U0000|x(?=[0-9a-fA-F]{2}))((?<=x)[0-9a-fA-F]{2}|[0-9a-fA-F]{4})|(.))", re.S)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\n": ""}
 ASSIGNMENT: Final = re.compile(r"(-{0,2}[A-Za-z_][\w.-]*)=")
 
@@ -70,7 +72,7 @@ class FlowReader:
     def _open(self, levels: list[_Level], sign: str, path: Path) -> _Level:
         parent = levels[-1] if levels else None
         if parent is not None:
-            path = below(parent.path, parent.key) if parent.key else parent.path
+            path = below(parent.path, parent.key) if parent.closing == "}" else parent.path
             self._collector.note(parent.owner, parent.key)
             parent.expects_value = False
         return _Level("}" if sign == "{" else "]", path, self._collector.new_owner())
@@ -113,7 +115,7 @@ class FlowReader:
             found = _TEMPLATE.match(text, position)
         if found is None:
             return "", (position, position), position + 1
-        end = position + len(found.group().rstrip())
+        end = position + len(found.group().rstrip(" \t"))
         return text[position:end], (position, end), found.end()
 
     def _skip(self, position: int) -> int:
@@ -147,4 +149,7 @@ def unescape(raw: str) -> str:
     """Return the text of a double-quoted string of JSON or YAML."""
     if "\\" not in raw:
         return raw
-    return _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)) if m.group(1) else _ESCAPES.get(m.group(2), m.group(2)), raw)
+    text = _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)) if m.group(1) else _ESCAPES.get(m.group(2), m.group(2)), raw)
+    # JSON writes what lies above U+FFFF as two halves.
+    halves = any("\ud800" <= sign <= "\udfff" for sign in text)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if halves else text

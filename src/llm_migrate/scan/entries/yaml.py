@@ -25,10 +25,10 @@ _KEY: Final = re.compile(
     r"""
     (?: "((?:[^"\\\r\n] | \\[^\r\n])*+)"
       | '((?:[^'\r\n] | '')*+)'
-      | ( (?: [^\s\[\]{}\#&*!|>'"%@`,:?-] | [:?-](?=\S) )
-          (?: [^\s:\#] | :(?=\S) | (?<=\S)\# | [ \t]++(?!\#) )*+ )
+      | ( (?: [^ \t\r\n\[\]{}\#&*!|>'"%@`,:?-] | [:?-](?=[^ \t\r\n]) )
+          (?: [^ \t\r\n:\#] | :(?=[^ \t\r\n]) | (?<=[^ \t])\# | [ \t]++(?!\#) )*+ )
     )
-    [ \t]*+ : (?=\s|\Z)
+    [ \t]*+ : (?=[ \t\r\n]|\Z)
     """,
     re.VERBOSE,
 )
@@ -37,7 +37,7 @@ _PROPERTY: Final = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _BLOCK: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|\Z)")
 _COMMENT: Final = re.compile(r"(?:^|[ \t])#")
 _REST: Final = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|\Z)")
-_MAX_BROKEN: Final = 20  # brackets or quotes that never close; each costs a look at the rest of the file
+_MAX_BROKEN: Final = 5  # brackets or quotes that never close; each costs a look at the rest of the file
 
 
 @dataclass(slots=True)
