@@ -225,6 +225,8 @@ def _current(prices: Sequence[Price], today: dt.date) -> list[Price]:
 
 def _price(price: Price) -> str:
     amounts = (price.input_per_mtok, price.output_per_mtok, price.cached_input_per_mtok)
+    if not any(amount for amount in amounts):
+        return "free"
     text = f"{price.currency} " + " / ".join(_amount(a) for a in amounts if a is not None)
     return f"{text} up to {price.up_to_input_tokens:,} in" if price.up_to_input_tokens else text
 
