@@ -6,10 +6,13 @@ import json
 import re
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from llm_migrate.rewrite.place import MAX_BYTES
+from llm_migrate.rewrite.splice import Edit
 from llm_migrate.scan.finding import Document
 
 _MAX_LINE: Final = 20_000
@@ -34,7 +37,7 @@ def refusal(document: Document) -> str | None:
     return None
 
 
-def damage(document: Document, new: bytes) -> str | None:
+def damage(document: Document, new: bytes, edits: Sequence[Edit]) -> str | None:
     """Return how new bytes fail to read where the old ones did; None if all is well."""
     try:
         new[document.bom :].decode(document.encoding)
@@ -44,11 +47,27 @@ def damage(document: Document, new: bytes) -> str | None:
         case "python":
             return python_problem(new)
         case "toml":
-            return _reads(document.data, new, lambda data: tomllib.loads(data.decode()))
+            problem = _reads(document.data, new, lambda data: tomllib.loads(data.decode()))
         case "json":
-            return _reads(document.data, new, json.loads)
+            problem = _reads(document.data, new, json.loads)
         case _:
-            return None
+            problem = None
+    return problem or _lost_entry(document, new, edits)
+
+
+def _lost_entry(document: Document, new: bytes, edits: Sequence[Edit]) -> str | None:
+    """Return an entry that no edit touches, and that the new file does not hold as before."""
+    from llm_migrate.scan.entries import read_entries
+
+    text = new[document.bom :].decode(document.encoding)
+    now = Counter((entry.path, entry.value) for entry in read_entries(replace(document, data=new, text=text)))
+    for entry in read_entries(document):
+        if any(edit.start < entry.end and entry.start < edit.end for edit in edits):
+            continue
+        now[entry.path, entry.value] -= 1
+        if now[entry.path, entry.value] < 0:
+            return f"would lose {'.'.join(entry.path)}"
+    return None
 
 
 def python_problem(data: bytes) -> str | None:

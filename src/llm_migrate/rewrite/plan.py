@@ -136,7 +136,7 @@ def _assemble(
         move,
         tuple(sorted(changes, key=lambda change: change.path)),
         tuple(sorted(by_hand, key=lambda place: (place.file, place.line))),
-        tuple(sorted(left)),
+        tuple(sorted(dict(left).items())),
     )
 
 
@@ -150,7 +150,7 @@ def _change(document: Document, chosen: Sequence[Proposal], strategy: Strategy) 
         return None, str(e)
     if new == document.data:
         return None, None
-    problem = damage(document, new)
+    problem = damage(document, new, edits)
     if problem is not None:
         return None, problem
     return FileChange(to_name(document.path), document.data, new, tuple(edits), tuple(chosen)), None

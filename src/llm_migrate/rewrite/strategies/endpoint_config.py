@@ -161,7 +161,7 @@ class _FilePlanner:
         if _REFERENCE.search(entry.value) and old in entry.value:
             return entry.value.replace(old, name)
         if name == move.url_env:
-            return move.base_url
+            return self._moved_address(entry.value) or move.base_url
         quoted = self._document.data[entry.value_start - 1 : entry.value_start] in (b'"', b"'")
         return (
             '""' if self._document.language in ("yaml", "toml") and not quoted and "=" not in self._raw(entry) else ""
