@@ -43,6 +43,8 @@ def load_toml(path: Path, model: type[M], error: type[MigrateError], *, label: s
         raise error(f"{label}: cannot be read: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise error(f"{label}: not valid TOML: {e}") from e
+    except RecursionError:
+        raise error(f"{label}: not valid TOML: nested too deeply") from None
     try:
         return model.model_validate(raw)
     except ValidationError as e:
