@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from llm_migrate.config import Config, load_config
+from llm_migrate.catalog.schema import Auth
+from llm_migrate.config import Config, Secret, load_config
 from llm_migrate.config import load as loading
 from llm_migrate.errors import ConfigError
+from llm_migrate.wire import exchange
 from llm_migrate.wire.auth import sign
-from llm_migrate.wire.dialects import openai_chat
 
 AZURE = '[targets.a]\nprovider = "azure-openai"\nendpoint = "https://r.openai.azure.com'
 TARGETS = '[targets.a]\nprovider = "zhipu"\n[targets.b]\nprovider = "kimi"\n'
@@ -224,7 +225,8 @@ def test_a_dialect_that_is_not_spoken_is_refused(tmp_path):
 
 def test_what_the_configuration_accepts_the_wire_can_do():
     """The dialects and signatures that are let through are those that exist."""
-    assert {"openai-chat"} == loading.DIALECTS
-    assert openai_chat.write_body
-    assert {"bearer", "azure-key", "entra"} == loading.AUTH_KINDS
-    assert sign
+    assert set(exchange.DIALECTS) == loading.DIALECTS
+    for kind in loading.AUTH_KINDS:
+        assert sign(Auth(id="a", kind=kind), Secret("k"))
+    with pytest.raises(ConfigError):
+        sign(Auth(id="a", kind="tc3-hmac-sha256"), Secret("k"))

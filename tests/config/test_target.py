@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
 import pytest
 
-from llm_migrate.config import Config, Target, load_config
+from llm_migrate.config import Config, Secret, Target, load_config
 from llm_migrate.errors import ConfigError, CredentialError
 
 
@@ -167,6 +169,37 @@ def test_a_missing_key_names_what_to_set(lines, names, tmp_path, monkeypatch):
         found.credential()
 
     assert all(name in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe", "not UTF-8")])
+def test_a_key_file_without_a_key_says_so(content, says, tmp_path):
+    """An empty or unreadable key file is named."""
+    (tmp_path / "key").write_bytes(content)
+
+    with pytest.raises(CredentialError, match=says):
+        target(tmp_path, f'api_key = "file:{tmp_path / "key"}"').credential()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o640, 1), (0o604, 1)])
+def test_a_key_file_that_others_can_read_is_warned_of(mode, warnings, tmp_path, caplog):
+    """The key is used all the same, and the log names the file but not the key."""
+    path = tmp_path / "key"
+    path.write_text("canary", encoding="utf-8")
+    path.chmod(mode)
+
+    with caplog.at_level(logging.WARNING, logger="llm_migrate.config"):
+        assert target(tmp_path, f'api_key = "file:{path}"').credential()
+
+    assert len(caplog.records) == warnings
+    assert "canary" not in caplog.text
+
+
+def test_secrets_are_compared_by_value():
+    """Two of the same key are equal, and a key equals no plain text."""
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert Secret("a") != "a"
 
 
 @pytest.mark.parametrize("value", ["a b", "a\r\nX-Evil: 1", "schlüssel", "a\x00"])

@@ -96,9 +96,10 @@ def test_finish_reasons_are_openais_and_the_vendors_word_is_kept(word, calls, re
     assert (out["finish_reason"], out.get("x_finish_reason")) == (reason, kept)
 
 
-def test_a_finish_that_means_failure_is_an_error():
-    """A vendor's word for a failed answer never comes out as a finished one."""
-    error = read({"choices": [{"finish_reason": "broken", "message": {"content": "half"}}]})
+@pytest.mark.parametrize("word", ["broken", "error", "network_error", "Request failed", "aborted"])
+def test_a_finish_that_means_failure_is_an_error(word):
+    """R1: a word for a failed answer, listed or plain, never comes out as a finished one."""
+    error = read({"choices": [{"finish_reason": word, "message": {"content": "half"}}]})
 
     assert isinstance(error, OpenAIError)
     assert (error.status, error.outcome) == (502, "ambiguous")
@@ -113,6 +114,13 @@ def test_tool_calls_are_typed():
     assert calls[0]["id"]
     assert (calls[0]["type"], calls[0]["function"]) == ("function", {"name": "f", "arguments": '{"x":"中"}'})
     assert calls[1] == {"id": "b", "type": "function", "function": {"name": "g", "arguments": ""}}
+
+
+def test_a_custom_tool_call_passes_as_it_is():
+    """OpenAI's other kind of call is complete already."""
+    custom = {"id": "c", "type": "custom", "custom": {"name": "f", "input": "x"}}
+
+    assert message(tool_calls=[custom])["tool_calls"] == [custom]
 
 
 @pytest.mark.parametrize("calls", [[None], {"a": 1}, "f", [{}], [{"id": "c", "function": {"arguments": "{}"}}]])
@@ -183,6 +191,26 @@ def test_usage_inside_a_choice_is_lifted():
     assert out == WHOLE
 
 
+GOOD_TOKEN = {"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "out"),
+    [
+        ({"content": [GOOD_TOKEN]}, {"content": [GOOD_TOKEN], "refusal": None}),
+        ({"content": [{"token": "a"}]}, None),
+        ({"content": {}}, None),
+        ("yes", None),
+    ],
+)
+def test_log_probabilities_are_whole_or_null(logprobs, out):
+    """R11: both lists are there; what does not fit is kept aside."""
+    choice = completed({"choices": [{"message": {"content": "x"}, "logprobs": logprobs}]})["choices"][0]
+
+    assert choice["logprobs"] == out
+    assert choice.get("x_logprobs") == (None if out else logprobs)
+
+
 def test_values_outside_openais_sets_are_moved_aside():
     """A tier or annotation that the SDK's classes refuse is kept under another name."""
     body = {**WHOLE, "service_tier": "turbo", "system_fingerprint": 7, "id": 42, "created": "5"}
@@ -193,6 +221,7 @@ def test_values_outside_openais_sets_are_moved_aside():
     assert not {"service_tier", "system_fingerprint"} & out.keys()
     assert (out["id"], out["created"]) == ("42", 5)
     assert message(annotations=[{"type": "web"}])["x_annotations"] == [{"type": "web"}]
+    assert completed({**WHOLE, "moderation": 1, "metadata": {"a": 1}}).keys() >= {"x_moderation", "x_metadata"}
 
 
 JUNK = st.recursive(
@@ -265,12 +294,36 @@ def test_embeddings_are_completed():
     assert parsed.model == "acme-1"
 
 
-@pytest.mark.parametrize("data", [[], None, "x"])
+@pytest.mark.parametrize("data", [[], None, "x", [7], [{"index": 0}]])
 def test_embeddings_without_vectors_are_an_error(data):
     """R1: a 200 without vectors is no answer."""
     call = make_call("/v1/embeddings", input=["a"])
 
     assert isinstance(read_answer(TARGET, call, send(TARGET, call), 200, {}, orjson.dumps({"data": data})), OpenAIError)
+
+
+@pytest.mark.parametrize("depth", [300, 900])
+def test_an_answer_too_deep_to_write_is_an_error(depth):
+    """S5: nesting that can be read but not written is an error, not a crash, also inside an error."""
+    call = make_call()
+    deep = b"[" * depth + b"]" * depth
+    good = b'{"choices":[{"message":{"content":"x"}}],"x":' + deep + b"}"
+    bad = b'{"error":{"message":"m","x":' + deep + b"}}"
+
+    for status, body in ((200, good), (400, bad)):
+        error = read_answer(TARGET, call, send(TARGET, call), status, {}, body)
+        assert isinstance(error, OpenAIError)
+        assert orjson.loads(error.body())["error"]["message"]
+
+
+def test_one_model_is_completed():
+    """R11: GET models/ID has the same fields as a row of the list."""
+    call = parse_call("GET", "/v1/models/m", b"")
+
+    answer = read_answer(TARGET, call, send(TARGET, call), 200, {}, b'{"id":"m","created":1.0,"owned_by":"me"}')
+
+    assert isinstance(answer, Answer)
+    assert orjson.loads(answer.body) == {"id": "m", "object": "model", "created": 1, "owned_by": "me"}
 
 
 def test_a_list_of_models_is_completed():

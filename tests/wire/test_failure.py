@@ -5,7 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from llm_migrate.wire.exchange import OpenAIError, read_answer
+from llm_migrate.config import Secret
+from llm_migrate.wire.exchange import OpenAIError, prepare, read_answer
 from llm_migrate.wire.failure import read_retry_after
 from tests.wire.vendors import HOST, KEY, make_call, make_target, send
 
@@ -177,6 +178,17 @@ def test_key_and_address_never_come_back():
 
     assert KEY.encode() not in error.body()
     assert HOST.encode() not in error.body()
+
+
+def test_a_short_stand_in_for_a_key_spoils_no_text():
+    """A local server's key of one letter is not cut out of every word."""
+    call, target = make_call(), make_target()
+    out = prepare(target, call, model="m", adapt="warn", secret=Secret("x"), now_s=0.0)
+
+    error = read_answer(target, call, out, 400, {}, b'{"error":{"message":"max exceeded","code":"x1"}}')
+
+    assert isinstance(error, OpenAIError)
+    assert (error.message, error.code) == ("max exceeded [main]", "x1")
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,34 @@ def test_a_whole_answer_in_place_of_a_stream_is_streamed():
     assert last["usage"] == USAGE
 
 
+def test_a_whole_answer_without_a_count_has_none():
+    """The zeros that a schema needs are not taken for a count in a stream either."""
+    stream = reader()
+
+    stream.feed(b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}')
+
+    assert isinstance(stream.finish()[-1], Done)
+    assert stream.usage is None
+
+
+@pytest.mark.parametrize("raw", [b'{"choices":[{"message":{"tool_calls":[7]}}]}', sse({**HEAD, "choices": [7]})])
+def test_a_broken_choice_is_a_fault(raw):
+    """R5: a choice or call that is no object ends the stream as an error."""
+    assert fault(read(raw)).outcome == "ambiguous"
+
+
+def test_a_chunk_too_deep_to_write_is_a_fault():
+    """S5: nesting that can be read but not written is an error, not a crash."""
+    raw = b'data: {"choices":[{"delta":{"content":"x"}}],"x":' + b"[" * 300 + b"]" * 300 + b"}\n\n"
+
+    assert fault(read(raw)).outcome == "ambiguous"
+
+
+def test_empty_events_say_nothing():
+    """A data line without data is passed over."""
+    assert isinstance(read(b"data:\n\n" + sse(*streams.TEXT))[-1], Done)
+
+
 def test_a_giant_line_is_a_fault():
     """R7: a line that never ends is not collected."""
     stream = reader()

@@ -98,9 +98,7 @@ def _must_exist(path: Path, origin: str) -> Path:
 def _of_one(base_url: str, api_key: str | None) -> Config:
     # The address stands in the program, so whoever wrote it may also read the environment: the host is trusted.
     table = TargetTable(provider=REFERENCE, base_url=base_url, trust_host=True)
-    target = _target("default", table)
-    if api_key is not None:
-        target = _target("default", table, CredentialSource("plain", (api_key,)))
+    target = _target("default", table, CredentialSource("plain", (api_key,)) if api_key else None)
     targets = {"default": target}
     chains = {"default": Chain("default", (target,))}
     return Config(None, MappingProxyType(targets), MappingProxyType(chains), MappingProxyType({}))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
 from llm_migrate.errors import CredentialError
+
+_log = logging.getLogger(__name__)
 
 SourceKind: TypeAlias = Literal["env", "file", "plain"]
 
@@ -116,9 +120,12 @@ def _from_environment(target: str, names: tuple[str, ...], environ: Mapping[str,
 def _from_file(target: str, path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
+        others_may_read = os.name == "posix" and path.stat().st_mode & 0o077
     except (OSError, UnicodeDecodeError) as e:
         reason = e.strerror if isinstance(e, OSError) else "not UTF-8"
         raise CredentialError(f"{target}: key file {path}: {reason}") from None
     if not text:
         raise CredentialError(f"{target}: key file {path}: empty")
+    if others_may_read:
+        _log.warning("%s: key file %s: other users may read it: chmod 600", target, path)
     return text

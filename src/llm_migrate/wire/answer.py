@@ -35,6 +35,7 @@ from llm_migrate.wire.failure import (
 )
 from llm_migrate.wire.outgoing import Answer, Outgoing
 
+_LEAST_SECRET: Final = 8  # a shorter stand-in for a key would be found inside common words
 _SECRET_HEADERS: Final = frozenset({"authorization", "api-key"})
 
 
@@ -89,10 +90,10 @@ def scrub(body: bytes, target: Target, outgoing: Outgoing) -> bytes:
     for name, value in outgoing.headers:
         if name in _SECRET_HEADERS:
             key = value.removeprefix("Bearer ").encode()
-            body = body.replace(key, b"***") if key else body
+            body = body.replace(key, b"***") if len(key) >= _LEAST_SECRET else body
     url = urlsplit(target.base_url)
     for address in (url.netloc, url.hostname or ""):
-        body = body.replace(address.encode(), target.name.encode()) if address else body
+        body = body.replace(address.encode(), target.name.encode()) if len(address) > 3 else body
     return body
 
 
@@ -157,7 +158,7 @@ def _chat(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIErr
     choices = cast("list[Table]", body["choices"])
     if not choices:
         return _unsound(target, body, b"")
-    failed = next((c["x_finish_reason"] for c in choices if c["finish_reason"] == "error"), None)
+    failed = next((c.get("x_finish_reason", "error") for c in choices if c["finish_reason"] == "error"), None)
     if failed is not None:
         return broken(target, f"the vendor ended the answer with {failed!r}")
     return _answer(target, body, usage)
@@ -213,10 +214,11 @@ def _embeddings(body: Table, target: Target, outgoing: Outgoing) -> Answer | Ope
     if not isinstance(rows, list) or not rows:
         return _unsound(target, body, b"")
     for i, row in enumerate(rows):
-        if isinstance(row, dict):
-            row["object"] = "embedding"
-            if not is_int(row.get("index")):
-                row["index"] = i
+        if not isinstance(row, dict) or not isinstance(row.get("embedding"), list | str):
+            return _unsound(target, body, b"")
+        row["object"] = "embedding"
+        if not is_int(row.get("index")):
+            row["index"] = i
     counted = body.get("usage")
     usage: Table = counted if isinstance(counted, dict) else missing_usage()
     complete_usage(usage, target.provider.response)

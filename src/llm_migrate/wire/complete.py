@@ -6,6 +6,7 @@ Fields that OpenAI does not know are kept. Words outside OpenAI's sets are kept 
 
 from __future__ import annotations
 
+import re
 from typing import Final, TypeAlias, TypeGuard
 
 import orjson
@@ -14,6 +15,7 @@ from llm_migrate.catalog.schema import JsonValue, ResponseFacts
 
 Table: TypeAlias = dict[str, JsonValue]
 
+_FAILED: Final = re.compile(r"(?i)error|fail|abort|interrupt")  # never to be taken for an end of the answer
 FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _COUNTED: Final = frozenset(
@@ -74,7 +76,7 @@ def complete_finish(choice: Table, facts: ResponseFacts, *, has_tools: bool, req
 
     Args:
         choice: a choice of an answer or of a chunk.
-        facts: the vendor's words; one that is mapped to "error" is left for the caller to see.
+        facts: the vendor's words; one that means failure becomes "error", for the caller to see.
         has_tools: the choice carries tool calls.
         required: an answer must have a reason, a chunk need not.
     """
@@ -82,7 +84,7 @@ def complete_finish(choice: Table, facts: ResponseFacts, *, has_tools: bool, req
     if isinstance(word, str) and word:
         mapped = facts.finish_reasons.get(word)
         if mapped is None:
-            mapped = word if word in FINISHES else _guess(has_tools)
+            mapped = word if word in FINISHES else "error" if _FAILED.search(word) else _guess(has_tools)
         if mapped == word:
             return False
         choice["finish_reason"], choice["x_finish_reason"] = mapped, word

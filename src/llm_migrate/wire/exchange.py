@@ -6,8 +6,8 @@ Pure: no socket and no clock. The engine imports its names from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 from llm_migrate.catalog.policy import Effect, Policy, Ruling, judge
 from llm_migrate.config import Secret, Target
@@ -44,6 +44,25 @@ _NAME: Final = re.compile(r"[\w.$*-]{1,64}", re.ASCII)
 _MAX_HEADER: Final = 2000
 
 
+class Dialect(Protocol):
+    """What a module of `dialects` offers."""
+
+    def write_url(self, target: Target, call: Call, *, model: str) -> str:
+        """Return the whole address for a call."""
+        ...
+
+    def write_headers(self, target: Target, call: Call, *, secret: Secret) -> tuple[tuple[str, str], ...]:
+        """Return all headers."""
+        ...
+
+    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
+        """Return the request's body with every ruling applied."""
+        ...
+
+
+DIALECTS: Final[Mapping[str, Dialect]] = {"openai-chat": openai_chat}
+
+
 def prepare(target: Target, call: Call, *, model: str, adapt: Adapt, secret: Secret, now_s: float) -> Outgoing:
     """Return the HTTP request that says a call to a target.
 
@@ -58,18 +77,19 @@ def prepare(target: Target, call: Call, *, model: str, adapt: Adapt, secret: Sec
     Raises:
         RefusedError: the vendor cannot do what was asked, or only with a loss and `adapt` is "strict".
     """
+    dialect = DIALECTS[target.dialect]
+    url = dialect.write_url(target, call, model=model)
+    headers = dialect.write_headers(target, call, secret=secret)
     if call.api == "models":
-        url = openai_chat.write_url(target, call, model=model)
-        headers = openai_chat.write_headers(target, call, secret=secret)
         return Outgoing("GET", url, headers, b"", stream=False, model=model, now_s=now_s)
     policy = Policy(target.provider, target.endpoint.id, call.api, model)
     rulings = judge(policy, call.body)
     _check(target, rulings, adapt)
     return Outgoing(
         "POST",
-        openai_chat.write_url(target, call, model=model),
-        openai_chat.write_headers(target, call, secret=secret),
-        openai_chat.write_body(target, call, rulings, policy),
+        url,
+        headers,
+        dialect.write_body(target, call, rulings, policy),
         stream=call.stream,
         model=model,
         rulings=tuple(rulings),

@@ -105,12 +105,7 @@ class StreamReader:
         if chunk.get("error") or event.type == "error" or not isinstance(choices, list) or not choices:
             self._take_aside(event, chunk, out)
             return
-        try:
-            self._take_choices(chunk, choices, data, out)
-        except UnsoundError as e:
-            self._fault(out, broken(self._target, f"the stream has {e}"))
-        except orjson.JSONEncodeError:
-            self._fault(out, broken(self._target, "the stream has a chunk that is nested too deeply"))
+        self._take_sound(chunk, choices, data, out)
 
     def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
         """Take an event that carries no choice: an error, the count, or facts about the prompt."""
@@ -119,6 +114,14 @@ class StreamReader:
             return
         self._count(chunk.get("usage"))
         self._extras.update({k: v for k, v in chunk.items() if k not in _HEAD_KEYS})
+
+    def _take_sound(self, chunk: Table, choices: list[JsonValue], data: bytes, out: list[Event]) -> None:
+        try:
+            self._take_choices(chunk, choices, data, out)
+        except UnsoundError as e:
+            self._fault(out, broken(self._target, f"the stream has {e}"))
+        except orjson.JSONEncodeError:
+            self._fault(out, broken(self._target, "the stream has a chunk that is nested too deeply"))
 
     def _take_choices(self, chunk: Table, choices: list[JsonValue], data: bytes, out: list[Event]) -> None:
         changed = b"\n" in data  # such bytes would not fit on one line
@@ -141,7 +144,7 @@ class StreamReader:
             changed |= self._complete_choice(choice, i)
             reason = choice["finish_reason"]
             if reason == "error":
-                word = choice["x_finish_reason"]
+                word = choice.get("x_finish_reason", reason)
                 self._fault(out, broken(self._target, f"the vendor ended the answer with {word!r}"))
                 return
             delta = cast("Table", choice["delta"])
@@ -219,17 +222,17 @@ class StreamReader:
     def _whole(self, body: Table, out: list[Event]) -> list[Event]:
         """Turn an answer that came in one piece, though a stream was asked for, into a chunk."""
         try:
-            complete_chat(body, self._target, self._outgoing)
+            if complete_chat(body, self._target, self._outgoing) is None:
+                del body["usage"]
         except UnsoundError as e:
             return self._fault(out, broken(self._target, f"the upstream's answer has {e}"))
         for choice in cast("list[Table]", body["choices"]):
-            delta = choice.pop("message")
-            if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), list):
-                for i, tool_call in enumerate(cast("list[Table]", delta["tool_calls"])):
-                    tool_call["index"] = i
+            delta = cast("Table", choice.pop("message"))
+            for i, tool_call in enumerate(cast("list[Table]", delta.get("tool_calls", []))):
+                tool_call["index"] = i
             choice["delta"] = delta
         self._seen_event = True
-        self._take_choices(body, cast("list[JsonValue]", body["choices"]), b"\n", out)
+        self._take_sound(body, cast("list[JsonValue]", body["choices"]), b"\n", out)
         return out if self._over else self._end(out)
 
 
