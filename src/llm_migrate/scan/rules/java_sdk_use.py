@@ -24,7 +24,7 @@ _IMPORT: Final = re.compile(r"(?:import|using)\s+(?:static\s+|global::)?([\w.]+)
 _FRAMEWORKS: Final = frozenset({"springframework", "langchain4j", "semantickernel", "quarkiverse", "embabel"})
 _BUILDER: Final = re.compile(r"(\w+)\.(?:builder|fromEnv|newBuilder|withApiKey|create)\b")
 _CLIENT: Final = re.compile(r"\w*(?:Client(?:Builder|Async|Options)?|Service|Model|Api|OkHttpClient)")
-_LONGEST: Final = 20_000  # characters of a call that is looked at: each call of a chain holds all before it
+_LONGEST: Final = 6_000  # characters of a call that is looked at: each call of a chain holds all before it
 _CALLS: Final = (
     (re.compile(r"\.chat\(\)\s*\.completions\(\)\s*\.create\w*\(|\.CompleteChat(?:Streaming)?(?:Async)?\("), "chat"),
     (

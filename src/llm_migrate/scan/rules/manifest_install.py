@@ -19,7 +19,7 @@ _COMMAND: Final = re.compile(
     r"(?P<npm>npm[ \t]+(?:i|install|add)|(?:yarn|pnpm|bun)[ \t]+add)|(?P<go>go[ \t]+(?:get|install)))"
     r"(?=[ \t])((?:[^\r\n;&|#`)\\]|\\\r?\n|\\[^\r\n]|(?<!\s)\#)*+)"
 )
-_ARGUMENT: Final = re.compile(r"[^\s\\,\[\]]+(?:\[[^\]\s]*\])?")
+_ARGUMENT: Final = re.compile(r"[^\s\\,\[\]]+(?:\[[^\]\s]*\][^\s\\,\[\]]*)?")
 _COMMENT: Final = re.compile(r"[ \t]*(?:#|//|REM\b)")
 
 

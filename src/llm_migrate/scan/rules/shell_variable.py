@@ -54,8 +54,6 @@ def _assignment(node: Node, context: FileContext) -> Iterator[Hit]:
 def _program(_node: Node, context: FileContext) -> Iterator[Hit]:
     """All places that use a variable by name, but for assignments and comments."""
     text = context.document.text
-    if "$" not in text and "=" not in text:
-        return
     passed = [_indices(other) for other in context.nodes("comment")]
     passed += [_indices(name) for other in context.nodes("variable_assignment") if (name := other.field("name"))]
     spans = sorted(passed)
