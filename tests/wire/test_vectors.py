@@ -11,7 +11,7 @@ import pytest
 
 from llm_migrate.catalog.policy import Effect
 from llm_migrate.config import Config, load_config
-from llm_migrate.wire.exchange import Outgoing, parse_call, prepare
+from llm_migrate.wire.exchange import OpenAIError, Outgoing, parse_call, prepare, read_answer
 
 _FOLDER = Path(__file__).parent.parent / "data" / "vectors"
 
@@ -25,6 +25,12 @@ api_key = "plain:AZKEY"
 provider = "azure-openai"
 endpoint = "https://RES.openai.azure.com"
 api_key = "plain:AZKEY"
+[targets.entra]
+provider = "azure-openai"
+endpoint = "https://RES.openai.azure.com"
+api_version = "2024-10-21"
+auth = "entra"
+api_key = "plain:ENTRA"
 [targets.zhipu]
 provider = "zhipu"
 api_key = "plain:0123456789abcdef0123456789abcdef.SECRETSECRET16ch"
@@ -32,6 +38,18 @@ api_key = "plain:0123456789abcdef0123456789abcdef.SECRETSECRET16ch"
 provider = "kimi"
 api_key = "plain:sk-KIMI"
 """
+
+
+SAMPLES = [
+    ("zhipu", 0, "limited", 429),
+    ("zhipu", 1, "quota", 429),
+    ("zhipu", 2, "request", 400),
+    ("zhipu", 3, "policy", 400),
+    ("kimi", 0, "policy", 400),
+    ("kimi", 1, "request", 400),
+    ("kimi", 2, "request", 400),
+    ("kimi", 3, "quota", 429),
+]
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +115,16 @@ def test_azures_list_of_models_has_no_deployment(config):
     out = ours(config, "classic", theirs)
 
     assert (out.method, target_of(out.url), out.body) == ("GET", theirs["target"], b"")
+
+
+def test_an_entra_token_is_a_bearer(config):
+    """With auth = "entra" the token goes where AzureOpenAI puts it, and no api-key is sent."""
+    theirs = vector("azure", "classic azure_ad_token")
+
+    headers = dict(ours(config, "entra", theirs).headers)
+
+    assert headers["authorization"] == theirs["headers"]["authorization"]
+    assert "api-key" not in headers
 
 
 def test_azures_v1_route_differs_only_in_the_key_header(config):
@@ -178,6 +206,20 @@ def test_kimi_gets_a_tool_call_turn_without_its_empty_content(config):
     asked = theirs["body"]["messages"][2]
     assert asked["content"] == ""
     assert turn == {k: v for k, v in asked.items() if k != "content"}
+
+
+@pytest.mark.parametrize(("vendor", "i", "outcome", "status"), SAMPLES)
+def test_the_vendors_sample_errors_mean_what_they_mean(vendor, i, outcome, status, config):
+    """A 429 for money is not one for speed, and a filtered prompt is no broken request."""
+    sample = json.loads((_FOLDER / f"{vendor}.json").read_text(encoding="utf-8"))["response_samples"]["errors"][i]
+    call = parse_call("POST", "/v1/chat/completions", b'{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+    where = config.targets[vendor]
+    out = prepare(where, call, model="m", adapt="warn", secret=where.credential(), now_s=0.0)
+
+    error = read_answer(where, call, out, sample["status"], {}, orjson.dumps(sample["body"]))
+
+    assert isinstance(error, OpenAIError)
+    assert (error.outcome, error.status) == (outcome, status)
 
 
 @pytest.mark.parametrize("target", ["classic", "v1", "zhipu", "kimi"])
