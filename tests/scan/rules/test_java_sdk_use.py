@@ -43,7 +43,7 @@ class A { void f() {
             ["sdk-import", "client"],
         ),
         (
-            "using OpenAI.Chat;\nvar c = new ChatClient(m, k);\nvar d = new OpenAIClient(k);\nvar r = c.CompleteChat(x);\n",
+            "using OpenAI.Chat;\nvar d = new OpenAIClient(k);\nvar r = c.CompleteChat(x);\n",
             "csharp",
             ["sdk-import", "client", "api-call"],
         ),

@@ -10,7 +10,7 @@ def test_required_modules_are_found_in_any_major_version():
     text = (
         "module github.com/openai/openai-go-user\n"
         "require github.com/openai/openai-go/v2 v2.1.0\n"
-        "require (\n\tgithub.com/sashabaranov/go-openai v1.36.0\n\tgithub.com/sashabaranov/other v1.0.0 // indirect\n)\n"
+        "require (\n\tgithub.com/sashabaranov/go-openai v1.36.0\n\tgithub.com/sashabaranov/x v1.0.0 // indirect\n)\n"
     )
 
     assert [hit[2] for hit in kinds(RULE, text, "gomod")] == [
