@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.environments import EXAMPLE, environ, python_with
+from tests.e2e.environments import EXAMPLE, ROOT, environ, python_with
 from tests.fakes import fake
 
 MAP = ("--map", "text-embedding-3-small=embedding-3")
@@ -204,3 +204,15 @@ def test_the_index_of_the_old_model_is_refused(desk: Path) -> None:
 
     assert "StaleIndexError" in done.stderr
     assert "python -m app.index --rebuild" in done.stderr
+
+
+def test_the_walk_through_runs_as_written(desk: Path) -> None:
+    """Every llm-migrate command of docs/support-desk.md works, in the order of the page, and ends where it began."""
+    page = (ROOT / "docs" / "support-desk.md").read_text(encoding="utf-8")
+    commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    llm-migrate ")]
+
+    for words in commands:
+        migrate(desk, *words)
+
+    assert [words[0] for words in commands] == ["scan", "rewrite", "rewrite", "undo"]
+    assert git(desk, "status", "--porcelain") == ""
