@@ -1,4 +1,4 @@
-"""The judge over every provider file, for whatever a program may send and however little of it is known."""
+"""The judge over every provider file and one that is all corners: whatever is sent, however little is known of it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from llm_migrate.catalog.load import all_providers
 from llm_migrate.catalog.policy import OPEN, UNKNOWN, VERDICTS, Effect, Policy, Ruling, apply, judge, verdict_of
+from llm_migrate.catalog.schema import Api
+from tests.catalog.tiny import nasty
 
 PROVIDERS = all_providers()
+NASTY = nasty()
 TODAY = dt.date(2026, 11, 22)
 
 TEXT = st.sampled_from(["", "a", "hello", "x" * 70, "x" * 200])
@@ -75,8 +78,9 @@ MESSAGES = st.lists(TURN, max_size=5)
 
 @st.composite
 def bodies(draw: st.DrawFn, api: str) -> dict[str, object]:
-    names = draw(st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=8))
-    body = {name: draw(st.none() | FIELDS[name] | FIELDS[name]) for name in names}
+    names = draw(st.lists(st.sampled_from(sorted(FIELDS)), unique=True, min_size=3, max_size=12))
+    nulls = draw(st.sampled_from([0, 0, 0, 1]))
+    body = {name: None if i < nulls else draw(FIELDS[name]) for i, name in enumerate(names)}
     if api == "chat":
         body["messages"] = draw(MESSAGES)
     return body
@@ -84,8 +88,8 @@ def bodies(draw: st.DrawFn, api: str) -> dict[str, object]:
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    provider = draw(st.sampled_from(PROVIDERS))
-    api = draw(st.sampled_from(["chat", "chat", "chat", "embeddings", "completions", "responses"]))
+    provider = draw(st.sampled_from([*PROVIDERS, NASTY, NASTY]))
+    api: Api = draw(st.sampled_from(["chat"] * 9 + ["embeddings", "completions", "responses"]))
     endpoint = draw(st.sampled_from([e.id for e in provider.endpoints]))
     model = draw(st.sampled_from([m.id for m in provider.models]) | st.sampled_from(["my-deployment", UNKNOWN]))
     return Policy(provider, endpoint, api, model, draw(st.sampled_from([None, TODAY])))

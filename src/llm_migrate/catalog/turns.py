@@ -145,7 +145,7 @@ def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
     if not talk.plain:
         rulings += _judge_parts(talk, bound)
         if _hides_parts(talk):
-            worst = max(worst, *map(worst_of, bound.parts.values()))
+            worst = max((worst, *map(worst_of, bound.parts.values())))
     if worst is not Effect.KEPT:
         rulings.append(_at_run_time(worst, bound, [said.subject for said in unsure]))
     return rulings
