@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llm_migrate.scan.entries import read_entries
 from llm_migrate.scan.finding import Document, Hit
 from llm_migrate.scan.project import Project
-from llm_migrate.scan.rule import AstRule, EntryRule, FileContext
+from llm_migrate.scan.rule import AnyRule, AstRule, EntryRule, FileContext
 from llm_migrate.scan.syntax import collect, parse
 from llm_migrate.scan.vocabulary import load_vocabulary
 
@@ -26,8 +26,9 @@ class Seen:
 
 def ask(rule_name: str, text: str, language: str, path: str = "x") -> list[Seen]:
     """Return the hits of a rule, in the order of the file."""
-    rule = importlib.import_module(f"llm_migrate.scan.rules.{rule_name}").RULE
-    assert language in rule.languages
+    module = importlib.import_module(f"llm_migrate.scan.rules.{rule_name}")
+    rules: tuple[AnyRule, ...] = getattr(module, "RULES", None) or (module.RULE,)
+    (rule,) = (rule for rule in rules if language in rule.languages)
     data = text.encode()
     document = Document(path, data, text, "utf-8", 0, language)
     context = FileContext(document, load_vocabulary(), Project())
