@@ -68,20 +68,18 @@ class AsyncRun:
             except StopIteration:
                 await holding.release()
                 return None
-            match command:
-                case Read(until):
-                    result = await holding.read(until)
-                case Emit() | Reply():
-                    return command
-                case Send():
-                    await holding.release()
-                    result = await self._send(command)
-                case Sleep(seconds):
-                    await holding.release()
-                    await self._sleep(seconds)
-                    result = None
+            if isinstance(command, Read):
+                result = await holding.read(command.until)
+            elif isinstance(command, Emit | Reply):
+                return command
+            else:
+                await holding.release()
+                result = await self._act(command)
 
-    async def _send(self, command: Send) -> Result:
+    async def _act(self, command: Send | Sleep) -> Result:
+        if isinstance(command, Sleep):
+            await self._sleep(command.seconds)
+            return None
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = await self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)
@@ -107,9 +105,10 @@ class _Holding:
         return await self.exchange.read(until)
 
     def note(self, emit: Emit) -> None:
-        if self.attempt is not None:
-            self.attempt.state = "done" if emit.whole else "committed"
-            self.attempt.delivered_bytes += len(emit.payload)
+        attempt = self.attempt
+        if attempt is not None:
+            attempt.state = "done" if emit.whole else "committed"
+            attempt.delivered_bytes += len(emit.payload)
 
     async def release(self) -> None:
         exchange, self.exchange = self.exchange, None

@@ -263,8 +263,8 @@ class _Route:
         yield preamble
         while not source.over:
             limit = min(limits.read_s, _AFTER_FINISH_S) if source.finished else limits.read_s
-            emit = yield from source.more(self._now() + limit)
-            if emit.payload:
+            emit = source.take((yield Read(self._now() + limit)))
+            if emit is not None:
                 yield emit
         return None
 
@@ -319,22 +319,20 @@ class _Source:
             if size > MAX_PREAMBLE_BYTES:
                 return _broken(self._target, "the stream holds no content")
 
-    def more(self, until: float) -> Generator[Command, Result, Emit]:
-        """Read once and return what goes to the caller."""
-        data = yield Read(until)
+    def take(self, data: Result) -> Emit | None:
+        """Return what goes to the caller of what was read; None if nothing does."""
         out: list[bytes] = []
         for event in self._events(data):
-            match event:
-                case Chunk(payload, _, finish):
-                    out.append(encode_event(payload))
-                    self.finished = self.finished or finish
-                case Done():
-                    return self._last(out)
-                case Fault(error):
-                    self.over = True
-                    out.append(error_event(_interrupted(error)))
-                    break
-        return Emit(b"".join(out))
+            if isinstance(event, Chunk):  # asked first and by hand: this is once for every word of an answer
+                out.append(encode_event(event.payload))
+                self.finished = self.finished or event.finish
+            elif isinstance(event, Done):
+                return self._last(out)
+            else:
+                self.over = True
+                out.append(error_event(_interrupted(event.error)))
+                break
+        return Emit(b"".join(out)) if out else None
 
     def _last(self, out: list[bytes]) -> Emit:
         self.over = True

@@ -31,7 +31,9 @@ def plain_cause(error: BaseException) -> str:
             return "the connection was refused"
         if isinstance(inner, ConnectionResetError | BrokenPipeError):
             return "the connection was reset"
-    return "the connection failed"
+    # Clients of all three families name it so: ...ProtocolError, ServerDisconnectedError, ClientPayloadError.
+    broke = ("ProtocolError", "DisconnectedError", "PayloadError")
+    return "the answer broke off" if type(error).__name__.endswith(broke) else "the connection failed"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

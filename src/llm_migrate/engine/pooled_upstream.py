@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
@@ -27,6 +27,7 @@ from llm_migrate.wire.exchange import Outgoing
 
 _DRAIN_S: Final = 0.05  # for the end of a body whose last event was seen
 _KEEPALIVE_S: Final = 15.0
+_PACKET_BYTES: Final = 65536
 _NEVER_SENT: Final = (
     httpcore2.ConnectError,
     httpcore2.ConnectTimeout,
@@ -64,9 +65,9 @@ class PooledUpstream:
             content=outgoing.body,
             extensions={"timeout": timeouts},
         )
+        _DEADLINE.until = until
         try:
-            with _ends(until):
-                response = pool.handle_request(request)
+            response = pool.handle_request(request)
         except _BROKE as e:
             return _failure(e)
         return PooledExchange(response, self._lost)
@@ -122,9 +123,9 @@ class PooledExchange:
 
     def read(self, until: float) -> bytes | Failure:
         """Return the next bytes; empty at the end."""
+        _DEADLINE.until = until
         try:
-            with _ends(until):
-                return next(self._body, b"")
+            return next(self._body, b"")
         except _BROKE as e:
             return _failure(e)
 
@@ -159,19 +160,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Deadline(threading.local):
+    """When the operation of this thread must end; set before each one."""
+
     until: float = float("inf")
 
 
 _DEADLINE: Final = _Deadline()
-
-
-@contextlib.contextmanager
-def _ends(until: float) -> Generator[None]:
-    before, _DEADLINE.until = _DEADLINE.until, until
-    try:
-        yield
-    finally:
-        _DEADLINE.until = before
 
 
 def _left(timeout: float | None) -> float | None:
@@ -184,16 +178,31 @@ def _left(timeout: float | None) -> float | None:
 
 
 class _TimedStream(httpcore2.NetworkStream):
-    """A connection whose every operation ends by the deadline of the thread that uses it."""
+    """A connection whose every operation ends by the deadline of the thread that uses it.
+
+    What is written waits for the next read, so that head and body of a request leave in one packet: a system call
+    less is a tenth of the processor time of a short call.
+    """
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._waiting = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._flush()
         return self._stream.read(max_bytes, _left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if len(self._waiting) + len(buffer) <= _PACKET_BYTES:
+            self._waiting += buffer
+            return
+        self._flush()
         self._stream.write(buffer, _left(timeout))
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, b""
+        if waiting:
+            self._stream.write(waiting, _left(None))
 
     def close(self) -> None:
         self._stream.close()

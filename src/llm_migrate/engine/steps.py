@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from llm_migrate.wire.exchange import Outgoing
 
@@ -41,8 +41,7 @@ class Send:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):  # cheaper to make than a frozen class, and made for every piece of a stream
     """Read what there is of the answer; answer with bytes (empty: the end) or `Failure`."""
 
     until: float
@@ -64,8 +63,7 @@ class Reply:
     body: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Give events of a stream to the caller; answer with None. The first one of a call is its commit.
 
     Attributes:

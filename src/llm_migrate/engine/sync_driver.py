@@ -69,20 +69,18 @@ class SyncRun:
             except StopIteration:
                 holding.release()
                 return None
-            match command:
-                case Read(until):
-                    result = holding.read(until)
-                case Emit() | Reply():
-                    return command
-                case Send():
-                    holding.release()
-                    result = self._send(command)
-                case Sleep(seconds):
-                    holding.release()
-                    self._sleep(seconds)
-                    result = None
+            if isinstance(command, Read):
+                result = holding.read(command.until)
+            elif isinstance(command, Emit | Reply):
+                return command
+            else:
+                holding.release()
+                result = self._act(command)
 
-    def _send(self, command: Send) -> Result:
+    def _act(self, command: Send | Sleep) -> Result:
+        if isinstance(command, Sleep):
+            self._sleep(command.seconds)
+            return None
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)
@@ -108,9 +106,10 @@ class _Holding:
         return self.exchange.read(until)
 
     def note(self, emit: Emit) -> None:
-        if self.attempt is not None:
-            self.attempt.state = "done" if emit.whole else "committed"
-            self.attempt.delivered_bytes += len(emit.payload)
+        attempt = self.attempt
+        if attempt is not None:
+            attempt.state = "done" if emit.whole else "committed"
+            attempt.delivered_bytes += len(emit.payload)
 
     def release(self) -> None:
         exchange, self.exchange = self.exchange, None
