@@ -93,8 +93,8 @@ class Entry:
         value: text of the scalar without quotes; "" when empty.
         start: first byte of the entry (its key, or the item).
         end: byte after the entry's value.
-        value_start: first byte of the value inside its quotes.
-        value_end: byte after it.
+        value_start: first byte of the value inside its quotes; -1 where no value stands and none can be put in.
+        value_end: byte after it, or -1.
     """
 
     path: tuple[str, ...]
