@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_migrate.scan import notebook
 from llm_migrate.scan.finding import Document, Entry, Finding, Hit, Skipped
+from llm_migrate.scan.language import language_of
 from llm_migrate.scan.listing import Listed
 from llm_migrate.scan.locate import to_findings
 from llm_migrate.scan.names import exported_names
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ast_grep_py import SgNode as Node
 
 _FILE_LIMIT_S: Final = 10.0
-_KEPT_BYTES: Final = 4_000_000  # of source whose trees stay in memory between the two passes
+_KEPT_BYTES: Final = 1_000_000  # of source that stays in memory, parsed, between the two passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Pending:
-    """A file that may hold findings, between the passes; `context` is dropped when memory runs short."""
+    """A file that may hold findings, between the passes; it is read again when too many wait."""
 
     listed: Listed
-    document: Document
+    document: Document | None
     context: FileContext | None
 
 
@@ -58,6 +59,9 @@ class Examiner:
 
     def prepare(self, listed: Listed) -> bool:
         """First pass: read a file, note what it binds; say whether it is of interest."""
+        language = language_of(listed.path)
+        if language is None or (language and not _rules_for(language)):
+            return False
         try:
             document = read_document(self._root, listed.path, self._prefilter)
             if document is None or not _rules_for(document.language):
@@ -69,7 +73,8 @@ class Examiner:
         for row in exported_names(context):
             self._names[row.name].append(row)
         self._kept += len(document.data)
-        self._pending.append(_Pending(listed, document, context if self._kept < _KEPT_BYTES else None))
+        keep = self._kept < _KEPT_BYTES
+        self._pending.append(_Pending(listed, document if keep else None, context if keep else None))
         return True
 
     def exported(self) -> Mapping[str, tuple[Exported, ...]]:
@@ -86,16 +91,19 @@ class Examiner:
     def _outcome(self, item: _Pending, project: Project) -> Outcome:
         path = item.listed.path
         try:
-            context = item.context or self._context(item.document, project)
+            document = item.document or read_document(self._root, path, self._prefilter)
+            if document is None:  # changed since the first pass
+                return Outcome()
+            context = item.context or self._context(document, project)
             context.project = project
             hits, reason = _ask(context)
         except UnreadableError as e:
             return Outcome(skipped=(Skipped(path, str(e)),))
-        findings = tuple(to_findings(item.document, hits, self._vocabulary, ignored=item.listed.ignored))
+        findings = tuple(to_findings(document, hits, self._vocabulary, ignored=item.listed.ignored))
         if reason is None:
             reason = _syntax_error(context) if findings else None
         skipped = (Skipped(path, reason),) if reason else ()
-        return Outcome(findings, skipped, item.document if findings else None)
+        return Outcome(findings, skipped, document if findings else None)
 
     def _context(self, document: Document, project: Project) -> FileContext:
         if document.language == "notebook":

@@ -58,7 +58,7 @@ def list_files(root: str, *, exclude: Sequence[str] = (), use_ignore: bool = Tru
 
 def _all_files(root: str, use_ignore: bool) -> Iterator[Listed]:
     known = _git(root, "ls-files", "-co", "--exclude-standard", "-z") if use_ignore else None
-    if known is None:
+    if not known:  # no work tree, or a folder that git ignores but the user names
         yield from _walk(root, "", use_ignore)
         return
     for path in dict.fromkeys(known):

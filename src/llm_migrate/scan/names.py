@@ -14,29 +14,33 @@ _SCRIPT = frozenset({"javascript", "typescript", "tsx"})
 
 def names_of(context: FileContext) -> Symbols | None:
     """Return the names of a file, joined with what other files export; None without a collector."""
-    names = local_names(context)
-    if names is not None and context.project.names:
-        context.analysis(_join)
-    return names
+    return context.analysis(_joined if context.project.names else local_names)
 
 
 def local_names(context: FileContext) -> Symbols | None:
-    """Return the names of a file as it stands alone."""
+    """Return the names of a file as it stands alone; ask through `FileContext.analysis`."""
     language = context.document.language
     if language in _PYTHON:
         from llm_migrate.scan.python_names import python_names
 
-        return context.analysis(python_names)
-    if language in _SCRIPT:
+        names = python_names(context)
+    elif language in _SCRIPT:
         from llm_migrate.scan.script_names import script_names
 
-        return context.analysis(script_names)
-    return None
+        names = script_names(context)
+    else:
+        return None
+    vocabulary = context.vocabulary
+    for path in names.imports.values():
+        module, _, name = path.rpartition(".")
+        if vocabulary.sdk_path(path) is not None or vocabulary.wrapper(module, name) is not None:
+            names.sdk_heads += (path,)
+    return names
 
 
 def exported_names(context: FileContext) -> Iterator[Exported]:
     """Yield what a file binds at its top or on an object, and what its functions return, if it matters elsewhere."""
-    names = local_names(context)
+    names = context.analysis(local_names)
     if names is None:
         return
     path = context.document.path
@@ -47,21 +51,21 @@ def exported_names(context: FileContext) -> Iterator[Exported]:
             text = names.text(binding.value)
             if text is not None and context.vocabulary.url(text.replace(HOLE, "x")):
                 yield Exported(path, name, text=text)
-            elif text is None:
+            elif text is None and names.uses_sdk:
                 symbol = names.resolve(binding.value)
                 if symbol is not None and "()" in symbol.path and context.vocabulary.sdk_path(symbol.path):
                     yield Exported(path, name, symbol=symbol.path)
-    for name, nodes in names.returns.items():
+    for name, nodes in names.returns.items() if names.uses_sdk else ():
         symbol = names.resolve(nodes[0])
         if symbol is not None and context.vocabulary.sdk_path(symbol.path):
             yield Exported(path, name + "()", symbol=symbol.path)
 
 
-def _join(context: FileContext) -> None:
+def _joined(context: FileContext) -> Symbols | None:
     """Point imported names of other files to what these bind there."""
-    names = local_names(context)
+    names = context.analysis(local_names)
     if names is None:
-        return
+        return None
     for path in names.imports.values():
         module, _, name = path.replace("/", ".").rpartition(".")
         stem = module.rpartition(".")[2]
@@ -69,6 +73,8 @@ def _join(context: FileContext) -> None:
             for row in context.project.names.get(name + suffix, ()):
                 if row.symbol is not None and row.file != context.document.path and _stem(row.file) == stem:
                     names.foreign[path + suffix] = row.symbol
+                    names.sdk_heads += (row.symbol.partition("(")[0],)
+    return names
 
 
 def _stem(path: str) -> str:

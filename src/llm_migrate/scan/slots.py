@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from llm_migrate.scan.rule import FileContext
-
 if TYPE_CHECKING:
     from ast_grep_py import SgNode as Node
 
@@ -89,9 +87,8 @@ class Slot:
     outer: str = ""
 
 
-def slot_of(node: Node, context: FileContext) -> Slot:
+def slot_of(node: Node) -> Slot:
     """Return where a literal stands; nodes are visited upwards, never down."""
-    del context
     element = False
     current, parent = node, node.parent()
     for _ in range(_CLIMB):

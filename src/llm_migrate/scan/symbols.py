@@ -98,6 +98,14 @@ class Symbols:
     returns: dict[str, list[Node]] = field(default_factory=lambda: defaultdict(list))
     updates: dict[str, list[tuple[str, Node | None]]] = field(default_factory=lambda: defaultdict(list))
     foreign: dict[str, str] = field(default_factory=dict[str, str])  # imported path -> SDK path, from other files
+    sdk_heads: tuple[str, ...] = ()  # how the paths of a vendor's SDK, or of a framework's classes for it, begin here
+    _followed: dict[int, tuple[int, Symbol | None]] = field(default_factory=dict[int, tuple[int, "Symbol | None"]])
+    _scopes: dict[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def uses_sdk(self) -> bool:
+        """Whether a vendor's SDK, or a framework's class for it, is imported here or stands behind a `foreign` name."""
+        return bool(self.sdk_heads)
 
     def resolve(self, node: Node | None, depth: int = _DEPTH) -> Symbol | None:
         """Return where an expression leads, None when it does not lead to an import."""
@@ -303,17 +311,28 @@ class Symbols:
         return Symbol(self.foreign.get(path, path)) if path is not None else None
 
     def _bound(self, name: str, at: Node, depth: int) -> Symbol | None:
+        other: Symbol | None = None  # `client: Any = Field(None)` must not hide `self.client = OpenAI()` elsewhere
         for binding in self._candidates(name, at):
-            if binding.value is not None:
-                found = self.resolve(binding.value, depth - 1)
-                if found is not None:
+            for found in (self._leads(binding, depth - 1), self._annotated(binding)):
+                if found is not None and found.path.startswith(self.sdk_heads):
                     return found
-            if binding.typed:
-                head, _, rest = binding.typed.partition(".")
-                imported = self._imported(head)
-                if imported is not None:
-                    return Symbol(imported.path + ("." + rest if rest else "") + "()")
-        return None
+                other = other or found
+        return other
+
+    def _annotated(self, binding: Binding) -> Symbol | None:
+        head, _, rest = binding.typed.partition(".")
+        imported = self._imported(head) if head else None
+        return Symbol(imported.path + ("." + rest if rest else "") + "()") if imported is not None else None
+
+    def _leads(self, binding: Binding, depth: int) -> Symbol | None:
+        """Follow a binding once; many uses ask for the same."""
+        if binding.value is None:
+            return None
+        key = id(binding)
+        if key not in self._followed or depth > self._followed[key][0]:
+            self._followed[key] = (depth, None)  # a name that is bound to itself ends here
+            self._followed[key] = (depth, self.resolve(binding.value, depth))
+        return self._followed[key][1]
 
     def _called(self, node: Node, depth: int) -> Symbol | None:
         function = node.field(self.grammar.calls[node.kind()])
@@ -332,9 +351,11 @@ class Symbols:
             return []
         if len(rows) == 1:
             return rows
-        place = at.range().start.index
-        scope = self._scope(at)
-        return sorted(rows, key=lambda row: (row.scope != scope, row.at > place, abs(place - row.at)))[:6]
+        place, scope = at.range().start.index, self._scope(at)
+        near = [row for row in rows if row.scope == scope]
+        before = [row for row in near if row.at <= place]
+        likely = [*before[:-4:-1], *near[:2]] if near else rows[:4]
+        return [*likely, *(row for row in rows[:3] if row.scope == -1)]
 
     def _single(self, name: str, at: Node) -> Binding | None:
         """Return the only binding that can reach a use; None when there are several, or a parameter hides it."""
@@ -348,8 +369,11 @@ class Symbols:
         return here[0]
 
     def _scope(self, node: Node) -> int:
-        function = self.enclosing(node)
-        return function.range().start.index if function is not None else -1
+        place = node.range().start.index
+        if place not in self._scopes:
+            function = self.enclosing(node)
+            self._scopes[place] = function.range().start.index if function is not None else -1
+        return self._scopes[place]
 
 
 def dotted(node: Node | None, grammar: Grammar) -> str:

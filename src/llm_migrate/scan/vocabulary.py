@@ -20,6 +20,7 @@ Ecosystem: TypeAlias = Literal["pypi", "npm", "go", "maven"]
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _HOST: Final = re.compile(r"(?:https?|wss?)://(?:[^\s/@\"'`]{1,200}@)?([^\s/:?#\"'`<>|\\)]{1,300})", re.I)
+_RARE: Final = 7  # letters; a shorter plain word is in too many files that have nothing to do with models
 _ROLE_WORDS: Final[dict[Role, frozenset[str]]] = {
     "key": frozenset({"key", "keys", "token", "secret", "apikey", "credential", "credentials", "password", "sk"}),
     "url": frozenset({"url", "uri", "base", "endpoint", "host", "baseurl", "resource", "proxy", "server", "address"}),
@@ -95,6 +96,9 @@ class Vocabulary:
             for row in names.wrappers
             for name in row.names
         }
+        self._classes: dict[str, list[tuple[str, str]]] = {}
+        for (module, name), owner in self.wrappers.items():
+            self._classes.setdefault(name, []).append((module, owner))
         self._vendors = _by_word((p.id, (p.id, *p.aliases)) for p in self.providers)
         self._words = _by_word((p.id, (p.id, *(p.names.words or _product_names(p)))) for p in self.providers)
 
@@ -130,10 +134,8 @@ class Vocabulary:
     def wrapper(self, module: str, name: str) -> str | None:
         """Return the provider that a framework's class hides; a parent or child of its module will do."""
         module = module.lower()
-        for (known, listed), owner in self.wrappers.items():
-            if listed == name and (known == module or _related(known, module)):
-                return owner
-        return None
+        rows = self._classes.get(name, ())
+        return next((owner for known, owner in rows if known == module or _related(known, module)), None)
 
     def wrapper_module(self, module: str) -> str | None:
         """Return the provider of a framework's module that is all about one vendor."""
@@ -191,10 +193,12 @@ class Vocabulary:
         for provider in self.providers:
             names = provider.names
             plain = [*names.hosts, *names.env_key, *names.env_url, *names.env_model, *names.env_other, *names.pypi]
-            plain += [*names.npm, *names.go, *names.python, *names.models, *names.key_prefixes]
+            plain += [*names.npm, *names.go, *names.python, *names.key_prefixes]
+            plain += [glob for glob in names.models if len(glob) >= _RARE or not glob.strip("*").isalpha()]
             plain += [artifact.rpartition(":")[2] for artifact in names.maven]
             plain += [name for row in names.wrappers for name in row.names]
-            plain += [word for word in (provider.id, *provider.aliases) if len(_squash(word)) > 5]
+            vendor = (provider.id, *(names.words or _product_names(provider)))
+            plain += [word for word in vendor if len(_squash(word)) > 5]
             for word in plain:
                 found.update(_literal_parts(word.lower()))
         return sorted(word.encode() for word in _minimal(found))

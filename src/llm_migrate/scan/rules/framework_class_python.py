@@ -21,7 +21,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     """Yield the construction, and the address and key that stand in it as literals."""
     function = node.field("function")
     names = names_of(context)
-    if function is None or names is None or function.kind() not in ("identifier", "attribute"):
+    if function is None or names is None or not names.uses_sdk or function.kind() not in ("identifier", "attribute"):
         return
     module, _, name = names.qualified(function).rpartition(".")
     owner = context.vocabulary.wrapper(module, name) if module else None

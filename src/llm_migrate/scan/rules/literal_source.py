@@ -20,6 +20,7 @@ LANGUAGES: Final = SCRIPTS | {"python", "notebook"}
 STRINGS: Final = frozenset({"string", "template_string"})
 NEEDS: Final = PYTHON_KINDS | SCRIPT_KINDS
 _MAX_CHARACTERS: Final = 4000
+_MIN_CHARACTERS: Final = 4  # with the quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,28 @@ def literal_of(node: Node, context: FileContext, wanted: str = "") -> Literal | 
         context: its file.
         wanted: characters one of which must occur, so that most strings are left at once.
     """
+    place = node.range().start.index
+    known = context.analysis(_literals)
+    if place not in known:
+        known[place] = _read(node, context)
+    literal = known[place]
+    if literal is None or (wanted and not any(sign in literal.text for sign in wanted)):
+        return None
+    return literal
+
+
+def _literals(_context: FileContext) -> dict[int, Literal | None]:
+    """Return the literals that were read so far, by place: several rules ask for each."""
+    return {}
+
+
+def _read(node: Node, context: FileContext) -> Literal | None:
     source = node.text()
-    if len(source) > _MAX_CHARACTERS or len(source) < 4 or (wanted and not any(sign in source for sign in wanted)):
+    if len(source) > _MAX_CHARACTERS or len(source) < _MIN_CHARACTERS:
         return None
     names = names_of(context)
     text = names.text(node) if names is not None else None
     if names is None or text is None or not text.strip(HOLE):
         return None
-    slot = slot_of(node, context)
+    slot = slot_of(node)
     return Literal(node, text, slot, names) if slot.role not in ("statement", "type") else None

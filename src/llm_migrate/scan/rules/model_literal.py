@@ -73,7 +73,7 @@ def names_model(name: str) -> bool:
 def _find_pattern(node: Node, context: FileContext) -> Iterator[Hit]:
     owners = [context.vocabulary.model(word) for word in _PATTERN.findall(node.text()[:400])]
     owner = next((owner for owner in owners if owner is not None), None)
-    if owner is not None and slot_of(node, context).role != "type":
+    if owner is not None and slot_of(node).role != "type":
         start, end = context.span(node)
         yield Hit(NAME, "model", start, end, owner, confidence="likely")
 

@@ -35,7 +35,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     names = names_of(context)
     if function is None or names is None or function.kind() not in ("attribute", "identifier"):
         return
-    call = _known_call(function, names, context) or _guessed_call(function)
+    call = (_known_call(function, names, context) if names.uses_sdk else None) or _guessed_call(function)
     if call is None:
         return
     body = names.body(node)

@@ -32,7 +32,7 @@ _PYTHON: Final = frozenset({"python", "notebook"})
 def find(node: Node, context: FileContext) -> Iterator[Hit]:
     """Yield the construction or the setting that a node is, and the literals in it."""
     names = names_of(context)
-    if names is None:
+    if names is None or not names.uses_sdk:
         return
     if node.kind() == "assignment":
         yield from _find_state(node, names, context)

@@ -22,14 +22,13 @@ _GROUPS: Final = frozenset({"tuple", "as_pattern", "list", "parenthesized_expres
 def find(node: Node, context: FileContext) -> Iterator[Hit]:
     """Yield the clause of an `except`, or the argument of a call, that names such a class."""
     names = names_of(context)
-    if names is None or not any(path.partition(".")[0] == OPENAI for path in names.imports.values()):
+    if names is None or not names.uses_sdk:
         return
-    start, _ = context.span(node)
     if node.kind() == "except_clause":
         for child in node.children():
             if child.is_named() and child.kind() != "block" and _names_error(child, names):
                 legacy = ".error." in child.text()
-                yield Hit(NAME, "error", start, context.span(child)[1], OPENAI, legacy=legacy)
+                yield Hit(NAME, "error", context.span(node)[0], context.span(child)[1], OPENAI, legacy=legacy)
         return
     arguments = node.field("arguments")
     for child in arguments.children() if arguments is not None else ():

@@ -21,7 +21,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     """Yield a test of an error against one of the package's classes."""
     operator, right = node.field("operator"), node.field("right")
     names = names_of(context)
-    if names is None or operator is None or right is None or operator.text() != "instanceof":
+    if names is None or not names.uses_sdk or operator is None or right is None or operator.text() != "instanceof":
         return
     path = names.qualified(right)
     if path.partition(".")[0] == OPENAI and ERROR_NAME.search(path):

@@ -38,6 +38,10 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     called = node.field("constructor") or node.field("function")
     if names is None or called is None or called.kind() not in ("identifier", "member_expression"):
         return
+    if not names.uses_sdk:
+        if node.kind() == "call_expression":
+            yield from _find_call(node, called, names, context)
+        return
     module, _, name = names.qualified(called).rpartition(".")
     wrapper = context.vocabulary.wrapper(module, name) if module else None
     if wrapper is not None:
@@ -51,7 +55,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
 def find_options(node: Node, context: FileContext) -> Iterator[Hit]:
     """Yield options of a client built apart from it: `const o: OpenAI.ClientOptions = {...}`, `o.baseURL = x`."""
     names = names_of(context)
-    if names is None:
+    if names is None or not names.uses_sdk:
         return
     if node.kind() == "variable_declarator":
         typed, value = node.field("type"), node.field("value")
@@ -93,7 +97,7 @@ def _find_client(node: Node, called: Node, names: Symbols, context: FileContext)
 
 
 def _find_call(node: Node, called: Node, names: Symbols, context: FileContext) -> Iterator[Hit]:
-    call = _known_call(called, names, context)
+    call = _known_call(called, names, context) if names.uses_sdk else None
     if call is None:
         found = guess_call(called.text().replace("?.", ".").replace("!.", ".")) if "." in called.text()[-200:] else None
         call = Call(found[0], OPENAI, sure=False) if found else None

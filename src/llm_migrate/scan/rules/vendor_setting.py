@@ -48,7 +48,7 @@ def find_member(node: Node, context: FileContext) -> Iterator[Hit]:
     owner = context.vocabulary.vendor(name.text()) if inner is not None and name is not None else None
     if owner is None or inner is None or not _selects(inner.text()[-80:]) or not inner.text()[0].isupper():
         return
-    if slot_of(node, context).role != "type":
+    if slot_of(node).role != "type":
         start, end = context.span(node)
         yield Hit(NAME, "config", start, end, owner, confidence="likely")
 
@@ -61,7 +61,7 @@ def find_key(node: Node, context: FileContext) -> Iterator[Hit]:
     owner = context.vocabulary.vendor_word(key.text().strip("'\""))
     if owner is None:
         return
-    slot = slot_of(key, context)
+    slot = slot_of(key)
     words = split_words(slot.outer)
     if _selects(slot.outer) or ("list" in words and "model" in words):
         start, end = context.span(key)
