@@ -91,6 +91,14 @@ def test_a_wrong_type_is_named_with_its_place(tmp_path: Path, before: str, after
     assert str(caught.value).startswith(f"acme.toml: {place}: ")
 
 
+def test_a_wrong_type_says_what_should_stand_there(tmp_path: Path):
+    """The message is the place and what is expected, on one line."""
+    with pytest.raises(CatalogError) as caught:
+        read(tmp_path, MINIMAL.replace('name = "Acme"', "name = 3"))
+
+    assert str(caught.value) == "acme.toml: name: Input should be a valid string"
+
+
 def test_messages_never_repeat_a_value(tmp_path: Path):
     """What stands in a file may be a secret by mistake, so no message shows it (S3)."""
     canary = "sk-canary-0123456789"

@@ -104,6 +104,7 @@ def test_json_of_one_provider_loses_no_fact():
     (row,) = json.loads(run("zhipu", "--format", "json").output)["providers"]
 
     assert Provider.model_validate_json(json.dumps(row)) == load_provider("zhipu")
+    assert row["equivalents"][0]["for"], "keys are those of the TOML file"
 
 
 def test_json_of_one_section_holds_only_that():
