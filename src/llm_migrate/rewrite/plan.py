@@ -73,25 +73,29 @@ def make_plan(result: ScanResult, move: Move, *, unsafe: bool = False, only: Col
     for finding in result.findings:
         if finding.hit.kind in _TELLING and finding.hit.provider != move.target.id:
             found[finding.file].append(finding)
-    strategies = _strategies(result, move, unsafe=unsafe)
+    strategies, python = _strategies(result, move, unsafe=unsafe)
     left = [(skipped.file, skipped.reason) for skipped in result.skipped]
-    proposed: dict[str, Proposed] = {}
+    readable: list[str] = []
     for path, findings in found.items():
         if all(finding.hit.provider != move.source.id for finding in findings):
             continue
-        document = result.documents[path]
-        strategy = strategies.get(document.language)
-        reason = refusal(document) or _unfit(root, document)
-        if reason is not None:
-            left.append((path, reason))
-        elif strategy is None:
-            proposed[path] = _foreign(document, findings, move)
+        reason = refusal(result.documents[path]) or _unfit(root, result.documents[path])
+        if reason is None:
+            readable.append(path)
         else:
-            proposed[path] = strategy.propose(document, findings)
+            left.append((path, reason))
+    documents = [result.documents[path] for path in readable]
+    python.look([document for document in documents if document.language == "python"], found)
+    proposed: dict[str, Proposed] = {}
+    for document in documents:
+        strategy = strategies.get(document.language)
+        findings = found[document.path]
+        own = strategy.propose(document, findings) if strategy else _foreign(document, findings, move)
+        proposed[document.path] = own
     return _assemble(result, move, strategies, proposed, left, unsafe=unsafe, only=only)
 
 
-def _strategies(result: ScanResult, move: Move, *, unsafe: bool) -> dict[str, Strategy]:
+def _strategies(result: ScanResult, move: Move, *, unsafe: bool) -> tuple[dict[str, Strategy], EndpointPython]:
     configured: dict[str, str] = {}
     for finding in result.findings:
         old = finding.hit.model
@@ -103,7 +107,7 @@ def _strategies(result: ScanResult, move: Move, *, unsafe: bool) -> dict[str, St
             configured[old] = new
     config = EndpointConfig(move)
     python = EndpointPython(move, unsafe=unsafe, configured=configured)
-    return {"python": python, **dict.fromkeys(LANGUAGES, config)}
+    return {"python": python, **dict.fromkeys(LANGUAGES, config)}, python
 
 
 def _assemble(

@@ -19,15 +19,23 @@ from typing import Final
 from llm_migrate.catalog.policy import UNKNOWN, Unknown, find_model
 from llm_migrate.rewrite.arguments import edit_arguments
 from llm_migrate.rewrite.proposal import ByHand, Need, Proposal, Proposed
-from llm_migrate.rewrite.python_frame import clash, frame_edits, mentions_switch
+from llm_migrate.rewrite.python_frame import frame_edits, mentions_switch
 from llm_migrate.rewrite.python_source import PythonSource
 from llm_migrate.rewrite.splice import Edit
 from llm_migrate.rewrite.strategies.python_calls import CallChange, CallPlanner
 from llm_migrate.rewrite.strategies.python_literals import place_of, plain_literal
+from llm_migrate.rewrite.strategies.python_survey import (
+    CLIENTS,
+    Survey,
+    client_name,
+    is_old_sdk,
+    is_opaque,
+    stays_whole,
+    survey,
+)
 from llm_migrate.rewrite.target import SWITCH, Move
 from llm_migrate.scan.finding import Document, Finding, Kind
 
-_OLD_SDK: Final = re.compile(r"\.(?:ChatCompletion|Completion|Embedding|Edit|Image|Audio|Moderation)\.a?\w+$")
 _TEST: Final = re.compile(r"(?:^|/)(?:tests?/|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)")
 _JUDGED: Final = frozenset({"chat", "embeddings"})
 
@@ -47,25 +55,24 @@ class EndpointPython:
         self._unsafe = unsafe
         self._configured = configured
         self._sources: dict[str, PythonSource] = {}
+        self._survey = Survey()
+
+    def look(self, documents: Sequence[Document], found: Mapping[str, Sequence[Finding]]) -> None:
+        """Take in all files that will be planned, since what one uses can be named in another."""
+        self._sources = {document.path: PythonSource(document) for document in documents}
+        self._survey = survey(self._sources, found, self._move)
 
     def propose(self, document: Document, findings: Sequence[Finding]) -> Proposed:
         """Return what can be changed in a file, and what a person must do."""
-        source = self._sources[document.path] = PythonSource(document)
+        source = self._sources[document.path]
         worker = _FilePlanner(self, source, document.path)
         own = [f for f in findings if f.hit.provider == self._move.source.id]
         others = [f for f in findings if f.hit.kind == "client" and f.hit.provider not in self._known()]
-        old = [f for f in own if f.hit.kind == "api-call" and _is_old_sdk(source, f)]
-        state = [f for f in own if f.hit.kind == "api-call" and _is_module_client(source, f)]
-        name = clash(source, self._move)
-        if old:
-            worker.leave(old, "is written for openai 0.28", "upgrade to the SDK's 1.x first, then rewrite")
-        elif state:
-            advice = "construct a client (client = OpenAI()) and call that, then rewrite"
-            worker.leave(state, "calls the SDK's module-level client", advice)
-        elif name is not None and own and not self._move.replace:
-            worker.leave(
-                own[:1], f"has a name {name} of its own", f"rename it, or use --replace: {SWITCH} is the switch"
-            )
+        whole = stays_whole(source, findings, self._move)
+        if whole is not None:
+            first, reason, advice = whole
+            old = [f for f in own if f.hit.kind == "api-call" and is_old_sdk(source, f)]
+            worker.leave(old or [first], reason, advice)
         else:
             worker.plan(own)
             stays = (
@@ -80,6 +87,11 @@ class EndpointPython:
     def frame(self, document: Document, needs: frozenset[Need]) -> tuple[Edit, ...]:
         """Return the edits that define what the chosen proposals of a file need."""
         return frame_edits(self._sources[document.path], self._move, needs, self._configured)
+
+    @property
+    def survey(self) -> Survey:
+        """What all files together say."""
+        return self._survey
 
     @property
     def move(self) -> Move:
@@ -112,7 +124,8 @@ class _FilePlanner:
         self._source = source
         self._path = path
         self._calls = CallPlanner(source, strategy.move, unsafe=strategy.unsafe)
-        self._claimed: list[tuple[int, int]] = []
+        self._claimed: list[tuple[int, int]] = []  # values that stand behind the switch already, or go
+        self._moved: list[tuple[int, int]] = []  # clients and calls that will lead to the target
         quote = source.quote
         self._when = f"{SWITCH} == {quote}{self._move.target.id}{quote}"
 
@@ -156,15 +169,16 @@ class _FilePlanner:
         if any(mentions_switch(k.value) for k in call.keywords if k.arg in ("api_key", "base_url")):
             self.proposed.reaches = True
             return
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name not in ("OpenAI", "AsyncOpenAI", "Client", "AsyncClient"):
+        name = client_name(call)
+        if name not in CLIENTS:
             advice = f"give it the address {self._move.base_url} and the key of {self._move.key_env}"
             self.leave([finding], f"constructs {name or 'something'}", advice)
             return
-        if call.args or any(k.arg is None for k in call.keywords):
+        if is_opaque(call):
             advice = f"set base_url to {self._move.base_url} and api_key from {self._move.key_env} there"
             self.leave([finding], "takes its arguments from elsewhere", advice)
             return
+        self._moved.append(self._source.span(call))
         change = self._calls.client(call, key_names=frozenset(self._move.source.names.env_key))
         for keyword in call.keywords:
             if keyword.arg in change.edits.before or keyword.arg in change.edits.instead:
@@ -196,6 +210,7 @@ class _FilePlanner:
         if new is None:
             self._unmapped(finding, old or "")
             return
+        self._moved.append(self._source.span(call))
         change = self._calls.request(call, hit, new)
         if value is not None and not isinstance(value, ast.Constant) and not mentions_switch(value):
             self._run_time_model(finding, change, value, old)
@@ -219,7 +234,27 @@ class _FilePlanner:
         if new is None:
             self._unmapped(finding, old)
             return
+        node = self._constant(finding)
+        fits = node is not None and place_of(self._source, node) in ("free", "tight")
+        doubt = self._strategy.survey.doubt_on_model(old) if fits else None
+        if doubt is not None and not self._is_moved(finding) and not self._strategy.unsafe:
+            self.leave([finding], doubt, f"for {self._move.target.id} it is {new}", blocked=False)
+            return
         self._literal(finding, old, new, f"{old} becomes {new}")
+
+    def _is_moved(self, finding: Finding) -> bool:
+        """Say whether a place lies in a client or call that will lead to the target."""
+        return any(start <= finding.hit.start and finding.hit.end <= end for start, end in self._moved)
+
+    def _is_doubtful(self, finding: Finding) -> bool:
+        """Say whether a key or address could reach what stays with the old provider; lists it then."""
+        doubt = self._strategy.survey.doubt_on_key()
+        if doubt is None or self._is_moved(finding) or self._strategy.unsafe:
+            return False
+        self.leave(
+            [finding], doubt, f"for {self._move.target.id}: {self._move.key_env}, {self._move.base_url}", blocked=False
+        )
+        return True
 
     def _variable(self, finding: Finding) -> None:
         names = self._move.source.names
@@ -230,6 +265,8 @@ class _FilePlanner:
                 self.leave([finding], "is a key in the code", advice)
             return
         old = str(node.value)
+        if self._is_doubtful(finding):
+            return
         self._literal(finding, old, self._move.key_env, f"{old} becomes {self._move.key_env}")
 
     def _address(self, finding: Finding) -> None:
@@ -239,6 +276,8 @@ class _FilePlanner:
         old = str(node.value)
         for endpoint in self._move.source.endpoints:
             if old.rstrip("/").startswith(endpoint.base_url.rstrip("/")):
+                if self._is_doubtful(finding):
+                    return
                 new = self._move.base_url + old[len(endpoint.base_url.rstrip("/")) :]
                 self._literal(finding, old, new, f"{old} becomes {new}")
                 return
@@ -302,20 +341,6 @@ class _FilePlanner:
 
     def _in_text(self, call: ast.Call) -> bool:
         return self._source.enclosing(call, ast.JoinedStr) is not None
-
-
-def _is_old_sdk(source: PythonSource, finding: Finding) -> bool:
-    call = source.call_at(finding.hit.start, finding.hit.end)
-    return call is not None and _OLD_SDK.search(source.source(call.func)) is not None
-
-
-def _is_module_client(source: PythonSource, finding: Finding) -> bool:
-    """Say whether a call goes through the client that the module `openai` keeps itself."""
-    call = source.call_at(finding.hit.start, finding.hit.end)
-    node: ast.expr | None = call.func if call is not None else None
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name) and node.id == "openai"
 
 
 def _is_switched_name(source: PythonSource, value: ast.expr) -> bool:

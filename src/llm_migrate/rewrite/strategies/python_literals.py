@@ -21,11 +21,17 @@ def place_of(source: PythonSource, node: ast.Constant) -> Place:
         return "inside an f-string"
     if _in_annotation(source, node):
         return "in an annotation"
+    if isinstance(parent, ast.Subscript) and not isinstance(parent.ctx, ast.Load):
+        return "as what is set here"
+    return _in_parent(parent, node)
+
+
+def _in_parent(parent: ast.AST | None, node: ast.Constant) -> Place:
     match parent:
         case ast.BoolOp():
             return "tight"
-        case ast.IfExp():
-            return "free" if parent.orelse is node else "tight"
+        case ast.IfExp(orelse=other):
+            return "free" if other is node else "tight"
         case ast.Dict(keys=keys):
             return "as a key of a table" if node in keys else _in_table(parent, node)
         case ast.Compare():
@@ -38,6 +44,23 @@ def place_of(source: PythonSource, node: ast.Constant) -> Place:
             return "free"
         case _:
             return "where a choice cannot stand"
+
+
+def is_logic(source: PythonSource, node: ast.Constant) -> bool:
+    """Say whether the program decides or looks something up by a string: compares it, or has it as a key."""
+    parent = source.parent(node)
+    match parent:
+        case ast.Compare() | ast.MatchValue():
+            return True
+        case ast.Dict(keys=keys):
+            return node in keys
+        case ast.List() | ast.Tuple() | ast.Set():
+            above = source.parent(parent)
+            return isinstance(above, ast.Compare) or (isinstance(above, ast.keyword) and above.arg == "choices")
+        case ast.Subscript():
+            return parent.slice is node
+        case _:
+            return False
 
 
 def plain_literal(source: PythonSource, node: ast.Constant) -> str | None:
