@@ -191,6 +191,23 @@ def test_usage_is_lifted_from_wherever_it_stands(name):
     assert (out[-1]["usage"], out[-1]["choices"]) == (USAGE, [])
 
 
+def test_lifted_usage_is_left_nowhere_else():
+    """A count is not said twice: it leaves the choice or chunk that it stood in."""
+    raw = sse(*streams.KIMI, {**chunk(None), "usage": USAGE})
+
+    chunks = bodies(read(raw))
+
+    assert all("usage" not in choice for body in chunks for choice in body["choices"])
+    assert not any(body.get("usage") for body in chunks)
+
+
+def test_a_finish_is_said_once():
+    """A vendor that repeats its finish does not end an answer twice."""
+    chunks = bodies(read(sse(*streams.TEXT, chunk(None, "stop"))))
+
+    assert [c["finish_reason"] for body in chunks for c in body["choices"] if c["finish_reason"]] == ["stop"]
+
+
 def test_usage_that_never_came_is_marked():
     """A caller that asked gets its usage chunk, whose zeros say that nothing was counted."""
     stream = reader(usage=True)
