@@ -227,8 +227,14 @@ def _conditions(when: Mapping[str, Sequence[Scalar]]) -> tuple[Condition, ...]:
 def judge_default(bound: BoundDefault, request: Request) -> Ruling | None:
     """Return the ruling that a default is added, or may be, and note it in the request; None if it is not."""
     default = bound.default
-    absent = (_not(request.has(name)) for name in (default.field, *default.unless))
-    match = all_hold((bound.sure or None, *absent, *(_holds(c, request) for c in bound.when)))
+    match: Tri = True if bound.sure else None
+    for name in (default.field, *default.unless):
+        here = request.has(name)
+        if here:
+            return None
+        match = match if here is False else None
+    for condition in bound.when:
+        match = all_hold((match, _holds(condition, request)))
     if match is False:
         return None
     request.add(default.field, default.value if match else MAYBE)
@@ -264,7 +270,7 @@ def _value_in(value: Value, keys: frozenset[_Key]) -> Tri:
         value = table.get("type", UNKNOWN if OPEN in table else None)
     if isinstance(value, Unknown):
         return None
-    return isinstance(value, str | int | float) and (isinstance(value, bool), value) in keys
+    return isinstance(value, (str, int, float)) and (isinstance(value, bool), value) in keys
 
 
 @dataclass(slots=True)  # not frozen: it never leaves this module, and this is built for each field of each call
@@ -306,7 +312,7 @@ def _passes(bound: BoundRule, value: Value) -> bool:
     rule = bound.rule
     if rule.effect == "keep":
         return True
-    if rule.effect != "clamp" or not isinstance(value, int | float) or isinstance(bound.high, Unknown):
+    if rule.effect != "clamp" or not isinstance(value, (int, float)) or isinstance(bound.high, Unknown):
         return False
     return (rule.low is None or value >= rule.low) and (bound.high is None or value <= bound.high)
 
@@ -473,7 +479,7 @@ def _map_keys(value: Value) -> tuple[str, ...]:
         return ("true" if value else "false",)
     if isinstance(value, float) and value.is_integer():
         return (str(value), str(int(value)))
-    return (str(value),) if isinstance(value, str | int | float) else ()
+    return (str(value),) if isinstance(value, (str, int, float)) else ()
 
 
 def _clamp(bound: BoundRule, value: Value) -> tuple[Value, Effect, Effect]:
@@ -483,7 +489,7 @@ def _clamp(bound: BoundRule, value: Value) -> tuple[Value, Effect, Effect]:
     items = as_list(value)
     if items is not None and rule.max_items is not None and len(items) > rule.max_items:
         return list(items)[: rule.max_items], Effect.CLAMPED, Effect.CLAMPED
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value, Effect.KEPT, Effect.KEPT
     if isinstance(bound.high, Unknown):
         return UNKNOWN, Effect.KEPT, Effect.CLAMPED

@@ -138,7 +138,7 @@ def as_table(value: Value) -> Mapping[str, Value] | None:
 
 def as_list(value: Value) -> Sequence[Value] | None:
     """Return a JSON array as such, None for anything else."""
-    return cast("Sequence[Value]", value) if isinstance(value, list | tuple) else None
+    return cast("Sequence[Value]", value) if isinstance(value, (list, tuple)) else None
 
 
 def is_known(value: Value) -> bool:
