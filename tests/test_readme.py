@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import fake
+
 ROOT = Path(__file__).resolve().parent.parent
 READMES = ("README.md", "README.zh-CN.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,3 +95,26 @@ def test_both_readmes_show_the_same_commands() -> None:
 
     for language in languages:
         assert blocks(READMES[0], language) == blocks(READMES[1], language)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_python_blocks_run_against_its_configuration(
+    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client blocks build clients from the README's own llm-migrate.toml, and the drop-in gets an answer."""
+    [config] = blocks(readme, "toml")
+    with fake("zhipu") as zhipu:
+        here = f'provider = "zhipu"\nbase_url = "{zhipu.base_url}"\napi_key = "plain:id.secret"'
+        (tmp_path / "llm-migrate.toml").write_text(config.replace('provider = "zhipu"', here), encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+            monkeypatch.delenv(name, raising=False)
+
+        for source in blocks(readme, "python"):
+            names: dict[str, object] = {}
+            exec(compile(source, readme, "exec"), names)  # the README's own lines
+            client = names["client"]
+            assert client is not None
+            client.close()  # type: ignore[attr-defined]
+
+        assert len(zhipu.requests) == 1
