@@ -60,6 +60,7 @@ def test_a_setting_of_a_provider_is_found(text: str, language: str, kind: str, p
         ("docs: https://platform.openai.com/docs", "yaml"),
         ("topics: kubernetes, openai, sre", "yaml"),
         ('{"keywords": ["openai"], "dependencies": {"openai": "^4.0.0"}}', "json"),
+        ('{"resolutions": {"openai-edge": "1"}, "scripts": {"openai:model": "x"}}', "json"),
         ('{"openaiKey": {"description": "Your OpenAI API key"}}', "json"),
         ("# OPENAI_API_KEY=x\n", "env"),
         ("image: ada", "yaml"),
@@ -114,8 +115,8 @@ def test_a_routers_prefix_names_the_provider():
 
 
 def test_generic_neighbours_of_a_providers_address_are_its_too():
-    """In one section with an address, `api_key` is that provider's; another section's is not."""
-    text = "a:\n  url: https://api.openai.com/v1\n  api_key: x\nb:\n  api_key: y\n  search_secret_name: z\n"
+    """In a section with an address `api_key` is that provider's; names that say more, and other sections, are not."""
+    text = "a:\n  url: https://api.openai.com/v1\n  api_key: x\n  search_secret_name: w\nb:\n  api_key: y\n"
 
     assert kinds(RULE, text, "yaml") == [
         ("base-url", "openai", "url: https://api.openai.com/v1"),

@@ -27,6 +27,8 @@ steps:
                 ("credential", "OPENAI_API_KEY"),
             ],
         ),
+        ("auth: Bearer ${OPENAI_API_KEY}", "yaml", [("credential", "OPENAI_API_KEY")]),
+        ('{"start": "OPENAI_API_KEY=x node a.js"}', "json", [("credential", "OPENAI_API_KEY")]),
         ("command: curl https://api.openai.com/v1", "yaml", [("raw-http", "curl https://api.openai.com/v1")]),
         (
             '{"scripts": {"x": "curl https://api.openai.com/v1"}}',

@@ -49,10 +49,9 @@ def find_in_entries(document: Document, entries: Sequence[Entry], context: FileC
         text = raw.decode(document.encoding, "replace")
         for start, end in _logical_lines(text):
             for kind, first, last, owner in _in_line(text[start:end], context):
-                if kind == "raw-http" or "\n" in text:  # a value of one line is an entry's, and found as such
-                    head = entry.value_start + len(text[: start + first].encode(document.encoding))
-                    tail = head + len(text[start + first : start + last].encode(document.encoding))
-                    yield _hit(kind, (head, tail), owner)
+                head = entry.value_start + len(text[: start + first].encode(document.encoding))
+                tail = head + len(text[start + first : start + last].encode(document.encoding))
+                yield _hit(kind, (head, tail), owner)
 
 
 RULES: Final[tuple[AnyRule, ...]] = (
