@@ -205,9 +205,10 @@ def test_a_model_from_configuration_is_translated_at_the_call(tmp_path):
 
 
 LEFT = {
-    "comparison": ('if m == "gpt-4o":\n    pass\n', "stands in a comparison"),
+    "comparison": ('if m == "gpt-4o":\n    pass\n', "compares or finds things by"),
     "list": ('MODELS = ["gpt-4o", "gpt-4o-mini"]\n', "stands in a list"),
-    "key of a table": ('LIMITS = {"gpt-4o": 128000}\n', "stands as a key of a table"),
+    "key of a table": ('LIMITS = {"gpt-4o": 128000}\n', "compares or finds things by"),
+    "used as a key": ('LIMITS = {"gpt-4o": 1}\nmake(model="gpt-4o")\n', "compares or finds things by"),
 }
 
 
@@ -220,6 +221,46 @@ def test_a_model_in_the_programs_logic_is_left_to_a_person(tmp_path, case):
 
     assert code in after(found, "m.py")
     assert any(reason in why for _, _, why in reasons(found))
+
+
+def test_a_name_that_is_looked_up_is_translated_at_the_call(tmp_path):
+    """Names in the program's own tables stay true, and the call that gets one from a variable translates it."""
+    code = CLIENT + (
+        'KINDS = {"gpt-4o": 1}\n'
+        "def f(model):\n"
+        "    return KINDS[model], client.chat.completions.create(model=model, messages=[])\n"
+        'f("gpt-4o")\n'
+    )
+
+    text = moved(tmp_path, code)
+
+    assert "create(model=llm_model(model)," in text.replace("\n        ", "")
+    assert 'KINDS = {"gpt-4o": 1}\n' in text
+    assert text.endswith('f("gpt-4o")\n')
+
+
+def test_a_key_is_not_given_to_what_stays(tmp_path):
+    """A key read outside of a client stays if something that is not moved may use it."""
+    files = {
+        "m.py": CLIENT,
+        "keys.py": 'import os\n\nKEY = os.environ["OPENAI_API_KEY"]\n',
+        "old.py": "import openai\nopenai.ChatCompletion.create(model='gpt-4', messages=[])\n",
+    }
+
+    with_old = plan(tmp_path, files)
+    (tmp_path / "old.py").unlink()
+    without = plan(tmp_path, {})
+
+    assert after(with_old, "keys.py") is None
+    assert any(file == "keys.py" and "stays with the old provider" in why for file, _, why in reasons(with_old))
+    assert 'os.environ["ZHIPUAI_API_KEY" if LLM_PROVIDER' in after(without, "keys.py")
+
+
+def test_a_variable_that_is_set_is_left_to_a_person(tmp_path):
+    """`os.environ["OPENAI_API_KEY"] = ...` hands a key on: where to is not known."""
+    found = plan(tmp_path, {"m.py": CLIENT, "set.py": 'import os\n\nos.environ["OPENAI_API_KEY"] = read()\n'})
+
+    assert after(found, "set.py") is None
 
 
 def test_code_before_1_0_is_listed_as_needing_the_sdk_upgrade(tmp_path):

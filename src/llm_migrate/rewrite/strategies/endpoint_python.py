@@ -49,11 +49,11 @@ class EndpointPython:
         Args:
             move: from where to where.
             unsafe: also plan what needs a look.
-            configured: old -> new for the models that stand in configuration files, which the switch cannot reach.
+            configured: old -> new for the models that stand in configuration files, which have no switch.
         """
         self._move = move
         self._unsafe = unsafe
-        self._configured = configured
+        self._translated = dict(configured)
         self._sources: dict[str, PythonSource] = {}
         self._survey = Survey()
 
@@ -61,6 +61,10 @@ class EndpointPython:
         """Take in all files that will be planned, since what one uses can be named in another."""
         self._sources = {document.path: PythonSource(document) for document in documents}
         self._survey = survey(self._sources, found, self._move)
+        for old in self._survey.looked_up:
+            new = self._move.new_model(old)
+            if new is not None and find_model(self._move.target, old) is None:
+                self._translated[old] = new
 
     def propose(self, document: Document, findings: Sequence[Finding]) -> Proposed:
         """Return what can be changed in a file, and what a person must do."""
@@ -86,7 +90,7 @@ class EndpointPython:
 
     def frame(self, document: Document, needs: frozenset[Need]) -> tuple[Edit, ...]:
         """Return the edits that define what the chosen proposals of a file need."""
-        return frame_edits(self._sources[document.path], self._move, needs, self._configured)
+        return frame_edits(self._sources[document.path], self._move, needs, self._translated)
 
     @property
     def survey(self) -> Survey:
@@ -106,12 +110,12 @@ class EndpointPython:
     @property
     def run_time_model(self) -> str | Unknown:
         """The target's model for calls that choose theirs at run time, if there is only one."""
-        chats = {new for old, new in self._configured.items() if not self._move.is_embedding(old)}
+        chats = {new for old, new in self._translated.items() if not self._move.is_embedding(old)}
         return self._move.model or (chats.pop() if len(chats) == 1 else UNKNOWN)
 
-    def is_configured(self, model: str | None) -> bool:
-        """Say whether a model that a call uses can come from a configuration file."""
-        return bool(self._configured) if model is None else model in self._configured
+    def is_translated(self, model: str | None) -> bool:
+        """Say whether a model that a call uses can have an old name when the call is made."""
+        return bool(self._translated) if model is None else model in self._translated
 
 
 class _FilePlanner:
@@ -217,7 +221,8 @@ class _FilePlanner:
         self._offer(finding, change, call)
 
     def _run_time_model(self, finding: Finding, change: CallChange, value: ast.expr, old: str | None) -> None:
-        if not self._move.replace and self._strategy.is_configured(old) and not _is_switched_name(self._source, value):
+        switched = old not in self._strategy.survey.looked_up and _is_switched_name(self._source, value)
+        if not self._move.replace and self._strategy.is_translated(old) and not switched:
             self._claimed.append(self._source.span(value))
             self._calls.wrap_model(change, value)
         elif old is None and not self._move.replace:
@@ -234,9 +239,11 @@ class _FilePlanner:
         if new is None:
             self._unmapped(finding, old)
             return
-        node = self._constant(finding)
-        fits = node is not None and place_of(self._source, node) in ("free", "tight")
-        doubt = self._strategy.survey.doubt_on_model(old) if fits else None
+        if old in self._strategy.survey.looked_up and not self._move.replace and not self._is_moved(finding):
+            reason = "a model name that the program compares or finds things by stays"
+            self.leave([finding], reason, "calls that take it from a variable translate it", blocked=False)
+            return
+        doubt = self._strategy.survey.doubt_on_model(old)
         if doubt is not None and not self._is_moved(finding) and not self._strategy.unsafe:
             self.leave([finding], doubt, f"for {self._move.target.id} it is {new}", blocked=False)
             return
