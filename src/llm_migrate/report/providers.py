@@ -6,7 +6,7 @@ Says when a fact is not known; judges nothing. The day is an argument.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from decimal import Decimal
 from typing import Final, get_args
 
@@ -66,7 +66,8 @@ def model_sections(providers: Sequence[Provider], today: dt.date, *, everything:
         if not provider.models:
             continue
         hidden = len(provider.models) - len(shown)
-        lines = ["Price of a million tokens: in / out / cached; ? is not known.", *_billing_lines(provider)]
+        currencies = {price.currency for m in shown for price in m.prices}
+        lines = _billing_lines(provider, currencies)
         if hidden:
             lines.append(
                 f"{hidden} retired {'model is' if hidden == 1 else 'models are'} left out; --models shows all."
@@ -75,9 +76,9 @@ def model_sections(providers: Sequence[Provider], today: dt.date, *, everything:
             Section(
                 f"Models of {provider.name}",
                 ("model", "context", "output", "price", "life"),
-                tuple(_model_row(m, today) for m in shown),
+                tuple(_model_row(m, today, len(currencies) > 1) for m in shown),
                 tuple(lines),
-                fixed=(0, 4),
+                fixed=(0, 3),
             )
         )
     return sections
@@ -204,37 +205,53 @@ def _apis(provider: Provider) -> Section:
     return Section("OpenAI's APIs here", ("api", "offered", "what to know"), tuple(rows), lines, fixed=(0, 1))
 
 
-def _model_row(model: Model, today: dt.date) -> tuple[str, ...]:
-    kind = "" if model.kind == "chat" else f"\n({model.kind})"
-    context = model.context_tokens or model.max_input_tokens
-    output = f"{model.max_output_tokens:,}" if model.max_output_tokens else "?"
-    if model.dimensions:
-        output = f"{model.dimensions[0]:,} wide"
+def _model_row(model: Model, today: dt.date, several: bool) -> tuple[str, ...]:
+    """Return the row of a model; prices name their currency where there are several."""
+    kind = f"{model.kind}, {model.dimensions[0]:,} wide" if model.dimensions else model.kind
     return (
-        model.id + kind,
-        f"{context:,}" if context else "?",
-        output,
-        "free" if model.free else "\n".join(_price(price) for price in _current(model.prices, today)) or "?",
+        model.id if model.kind == "chat" else f"{model.id}\n({kind})",
+        _short(model.context_tokens or model.max_input_tokens),
+        _short(model.max_output_tokens),
+        "free" if model.free else "\n".join(_prices(model, today, several)) or "?",
         _life(model, today),
     )
 
 
-def _current(prices: Sequence[Price], today: dt.date) -> list[Price]:
-    return [p for p in prices if (p.from_ is None or p.from_ <= today) and (p.until is None or today <= p.until)]
+def _short(tokens: int | None) -> str:
+    """Return a number of tokens in three figures; the JSON has it in full."""
+    if tokens is None:
+        return "?"
+    if tokens >= 999_500:
+        return f"{tokens / 1e6:.3g}M"
+    return f"{tokens / 1e3:.3g}K" if tokens >= 1000 else str(tokens)
 
 
-def _price(price: Price) -> str:
+def _prices(model: Model, today: dt.date, several: bool) -> list[str]:
+    """Return one price a currency and endpoint: that of short requests where long ones cost more."""
+    said: dict[tuple[str, str | None], str] = {}
+    for price in model.prices:
+        if (price.from_ is None or price.from_ <= today) and (price.until is None or today <= price.until):
+            said.setdefault((price.currency, price.endpoint), _price(price, several))
+    return list(said.values())
+
+
+def _price(price: Price, several: bool) -> str:
     amounts = (price.input_per_mtok, price.output_per_mtok, price.cached_input_per_mtok)
-    if not any(amount for amount in amounts):
+    if not any(amounts):
         return "free"
-    text = f"{price.currency} " + " / ".join(_amount(a) for a in amounts if a is not None)
-    return f"{text} up to {price.up_to_input_tokens:,} in" if price.up_to_input_tokens else text
+    text = "/".join(_amount(amount) for amount in amounts if amount is not None)
+    text += "+" if price.up_to_input_tokens else ""
+    return f"{price.currency} {text}" if several else text
 
 
-def _billing_lines(provider: Provider) -> list[str]:
-    """Say which endpoint bills in which currency, where prices name it."""
+def _billing_lines(provider: Provider, currencies: Set[str]) -> list[str]:
+    """Say how prices are to be read, and which endpoint bills in which currency where they name it."""
+    money = f"{next(iter(currencies))} for" if len(currencies) == 1 else "for"
+    lines = [f"Prices: {money} a million tokens in/out/cached; + long requests cost more; ? is not known."]
     billed = {(p.currency, p.endpoint) for m in provider.models for p in m.prices if p.endpoint}
-    return [", ".join(f"{currency}: endpoint {endpoint}" for currency, endpoint in sorted(billed))] if billed else []
+    if billed:
+        lines.append(", ".join(f"{currency}: endpoint {endpoint}" for currency, endpoint in sorted(billed)))
+    return lines
 
 
 def _amount(amount: Decimal) -> str:
