@@ -6,10 +6,10 @@ Importing this package imports nothing heavy: each name is loaded when it is fir
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
 from llm_migrate._version import __version__
 
+TYPE_CHECKING = False  # type checkers take it for typing's own, whose import takes as long as all of Python's start
 if TYPE_CHECKING:
     from llm_migrate.taps.client import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
     from llm_migrate.taps.transport import async_http_client, http_client

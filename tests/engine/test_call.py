@@ -379,3 +379,12 @@ def test_a_preamble_without_end_is_given_up(config, monkeypatch):
     play = Play(config, "one", stream=True, limits=Limits(target_attempts=1)).against([STREAM, *[ROLE] * 5])
 
     assert play.error["code"] == "upstream_invalid"
+
+
+def test_a_model_of_any_name_can_stand_in_a_header(tmp_path):
+    """A deployment with a Chinese name is percent-encoded in its header."""
+    config = two_targets(tmp_path, extra='[models."gpt-4o"]\na = "部署"\n')
+    play = Play(config).against([Head(200, {"x-request-id": "r\u00e9q"}), completion()])
+
+    assert play.headers["x-llm-migrate-model"] == "%E9%83%A8%E7%BD%B2"
+    assert play.headers["x-request-id"] == "r%C3%A9q"

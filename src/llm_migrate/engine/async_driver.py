@@ -29,6 +29,7 @@ class AsyncRun:
         if not isinstance(command, Reply):
             raise RuntimeError("a call ended without a reply")
         if command.body is not None:
+            self._holding.note_whole(command)
             await self.close()
         else:
             # Not every SDK closes a stream that is dropped half-way.
@@ -109,6 +110,11 @@ class _Holding:
         if attempt is not None:
             attempt.state = "done" if emit.whole else "committed"
             attempt.delivered_bytes += len(emit.payload)
+
+    def note_whole(self, reply: Reply) -> None:
+        if self.attempt is not None and reply.status == 200 and reply.body is not None:
+            self.attempt.state = "done"
+            self.attempt.delivered_bytes = len(reply.body)
 
     async def release(self) -> None:
         exchange, self.exchange = self.exchange, None

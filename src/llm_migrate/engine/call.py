@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, cast
+from urllib.parse import quote
 
 from llm_migrate.catalog.policy import find_model
 from llm_migrate.config import Target
@@ -280,7 +281,7 @@ class _Route:
         if self._journey.reasons:
             marks.append(("x-llm-migrate-fallback-reason", ", ".join(self._journey.reasons)))
         marks += [(name, value) for name, value in vendor.items() if name.startswith("x-ratelimit-")]
-        return tuple(marks)
+        return tuple((name, _header_text(value)) for name, value in marks)
 
 
 class _Source:
@@ -359,6 +360,11 @@ def _is_slow(target: Target, outgoing: Outgoing) -> bool:
     """Say whether a model thinks before its first token, silently and long."""
     listed = find_model(target.provider, outgoing.model)
     return listed is not None and listed.always_thinking
+
+
+def _header_text(text: str) -> str:
+    """Return a text that any client takes as a header: a deployment may be called by a Chinese name."""
+    return text if text.isascii() and text.isprintable() else quote(text, safe=" ,;=:/")
 
 
 def _failed(result: Result, target: Target) -> OpenAIError:

@@ -29,6 +29,7 @@ class SyncRun:
         if not isinstance(command, Reply):
             raise RuntimeError("a call ended without a reply")
         if command.body is not None:
+            self._holding.note_whole(command)
             self.close()
         else:
             # A caller may drop the stream without closing it; the connection must not wait for the next collection
@@ -110,6 +111,11 @@ class _Holding:
         if attempt is not None:
             attempt.state = "done" if emit.whole else "committed"
             attempt.delivered_bytes += len(emit.payload)
+
+    def note_whole(self, reply: Reply) -> None:
+        if self.attempt is not None and reply.status == 200 and reply.body is not None:
+            self.attempt.state = "done"
+            self.attempt.delivered_bytes = len(reply.body)
 
     def release(self) -> None:
         exchange, self.exchange = self.exchange, None
