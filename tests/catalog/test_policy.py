@@ -58,6 +58,7 @@ def changed(body, rulings):
         ({"effect": "clamp", "high": 1.0}, 1.5, {"p": 1.0}, Effect.CLAMPED),
         ({"effect": "clamp", "high": 1.0, "to": "q"}, 0.5, {"q": 0.5}, Effect.RENAMED),
         ({"effect": "clamp", "high": 1.0, "to": "q"}, 2, {"q": 1}, Effect.CLAMPED),
+        ({"effect": "clamp", "high": 5, "low": 5, "to": "q"}, 5, {"q": 5}, Effect.RENAMED),
         ({"effect": "clamp", "max_items": 2}, ["a", "b", "c"], {"p": ["a", "b"]}, Effect.CLAMPED),
         ({"effect": "clamp", "max_items": 2, "as_list": True}, "a", {"p": ["a"]}, Effect.MAPPED),
         ({"effect": "keep", "as_list": True}, "a", {"p": ["a"]}, Effect.MAPPED),
@@ -389,6 +390,15 @@ def test_an_unknown_model_may_meet_any_rule():
     (ruling,) = rule_on({"p": 1}, UNKNOWN, p=rules)
 
     assert (ruling.effect, ruling.at_worst, ruling.remove) == (Effect.KEPT, Effect.REFUSED, ())
+
+
+def test_an_unknown_model_may_have_any_limit():
+    """Even a number that is known may have to be cut."""
+    listed = {"models": [model("m", max_output_tokens=50)]}
+
+    rulings = rule_on({"p": 100}, UNKNOWN, listed, p={"effect": "clamp", "limit": "max_output_tokens"})
+
+    assert effects(rulings) == {"p": (Effect.KEPT, Effect.CLAMPED)}
 
 
 def test_rules_that_all_do_the_same_are_certain():

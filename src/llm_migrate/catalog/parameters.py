@@ -1,15 +1,12 @@
-"""Judge one request parameter by the rules of a provider file.
-
-Rules are bound to a model and an endpoint once; what then depends on the request is decided at each call.
-"""
+"""Judge one request parameter by rules that are bound to a model and an endpoint."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
+from llm_migrate.catalog.binding import LEAVING, BoundDefault, BoundRule, Condition, Key
 from llm_migrate.catalog.ruling import (
     MAYBE,
     OPEN,
@@ -25,76 +22,7 @@ from llm_migrate.catalog.ruling import (
     as_table,
     is_known,
 )
-from llm_migrate.catalog.schema import Default, JsonValue, Model, Rule, Scalar
-
-# A scalar with its kind: True is 1 to Python, not to JSON.
-_Key: TypeAlias = tuple[bool, Scalar]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The place whose rules are asked: `model` is UNKNOWN when chosen at run time, `entry` None when not listed."""
-
-    endpoint: str
-    model: str | Unknown
-    entry: Model | None
-
-    def covers(self, models: Sequence[str], endpoints: Sequence[str]) -> Tri:
-        """Say whether a rule for these globs is for this place."""
-        return all_hold((matches(self.model, models), matches(self.endpoint, endpoints)))
-
-    def lacks(self, ability: str) -> Tri:
-        """Say whether the model lacks an ability; unsure for one that is not listed, or listed without abilities."""
-        # A deployment's or private model's abilities are its owner's secret.
-        if self.entry is None or not self.entry.abilities or ability in self.entry.unsure:
-            return None
-        return ability not in self.entry.abilities
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What a rule demands of another field."""
-
-    name: str
-    absent: bool
-    present: bool
-    keys: frozenset[_Key]
-
-
-@dataclass(frozen=True, slots=True)
-class BoundRule:
-    """A rule that is, or may be, for a model and endpoint.
-
-    Attributes:
-        rule: as the provider file has it.
-        sure: whether it is for them for certain.
-        always: whether nothing in the request decides if it applies.
-        plain: whether a value that it keeps stays where and as it is.
-        keys: the values it is for; empty for all.
-        when: what it demands of other fields.
-        high: its upper limit here, UNKNOWN if unsure.
-    """
-
-    rule: Rule
-    sure: bool
-    always: bool
-    plain: bool
-    keys: frozenset[_Key]
-    when: tuple[Condition, ...]
-    high: float | Unknown | None
-
-
-# What is left to ask of a parameter: rules, nothing (it passes), or nothing as the ruling is always the same.
-BoundParameter: TypeAlias = tuple[BoundRule, ...] | Ruling | None
-
-
-@dataclass(frozen=True, slots=True)
-class BoundDefault:
-    """A default that is, or may be, for a model and endpoint."""
-
-    default: Default
-    sure: bool
-    when: tuple[Condition, ...]
+from llm_migrate.catalog.schema import JsonValue, Rule
 
 
 class Request:
@@ -142,88 +70,6 @@ class Request:
             self._claimed[name] = value if sure else MAYBE
 
 
-def matches(text: str | Unknown, patterns: Sequence[str]) -> Tri:
-    """Say whether a name matches one of the globs, whatever its case; no globs match everything."""
-    if not patterns:
-        return True
-    if isinstance(text, Unknown):
-        return None
-    wanted = text.lower()
-    return any(fnmatch.fnmatchcase(wanted, pattern.lower()) for pattern in patterns)
-
-
-def bind_parameter(scope: Scope, name: str, rules: Iterable[Rule]) -> BoundParameter:
-    """Prepare the rules of one parameter for a model and endpoint."""
-    bound = bind_rules(scope, rules)
-    if not bound:
-        return None
-    first = bound[0]
-    if first.sure and first.always and first.plain:
-        rule = first.rule
-        effect = Effect.REFUSED if rule.effect == "refuse" else _LEAVING.get(rule.effect)
-        if effect is not None:
-            remove = () if effect is Effect.REFUSED else (name,)
-            return Ruling(name, effect, effect, remove, how=rule.how, advice=rule.advice, source=rule.source)
-        if rule.effect == "keep":
-            return None
-    return bound
-
-
-def bind_rules(scope: Scope, rules: Iterable[Rule]) -> tuple[BoundRule, ...]:
-    """Return the rules that are, or may be, for a model and endpoint, in their order."""
-    bound: list[BoundRule] = []
-    for rule in rules:
-        match = scope.covers(rule.models, rule.endpoints)
-        if rule.lacks is not None:
-            match = all_hold((match, scope.lacks(rule.lacks)))
-        if match is not False:
-            bound.append(_bind_rule(scope, rule, sure=match is True))
-    return tuple(bound)
-
-
-def _bind_rule(scope: Scope, rule: Rule, *, sure: bool) -> BoundRule:
-    return BoundRule(
-        rule=rule,
-        sure=sure,
-        always=not (rule.values or rule.when) and rule.chars is None,
-        plain=not (rule.to or rule.also or rule.as_list or rule.set),
-        keys=_keys(rule.values),
-        when=_conditions(rule.when),
-        high=_high(scope, rule),
-    )
-
-
-def bind_defaults(scope: Scope, defaults: Iterable[Default]) -> tuple[BoundDefault, ...]:
-    """Return the defaults that are, or may be, for a model and endpoint, in their order."""
-    bound: list[BoundDefault] = []
-    for default in defaults:
-        match = scope.covers(default.models, default.endpoints)
-        if match is not False:
-            bound.append(BoundDefault(default, match is True, _conditions(default.when)))
-    return tuple(bound)
-
-
-def _high(scope: Scope, rule: Rule) -> float | Unknown | None:
-    if rule.limit is None:
-        return rule.high
-    if isinstance(scope.model, Unknown):
-        return UNKNOWN
-    limit = scope.entry.max_output_tokens if scope.entry is not None else None
-    return min((bound for bound in (rule.high, limit) if bound is not None), default=None)
-
-
-def _keys(values: Iterable[Scalar]) -> frozenset[_Key]:
-    return frozenset((isinstance(value, bool), value) for value in values)
-
-
-def _conditions(when: Mapping[str, Sequence[Scalar]]) -> tuple[Condition, ...]:
-    words = ("absent", "present")
-    return tuple(
-        Condition(name, "absent" in wanted, "present" in wanted, _keys(w for w in wanted if w not in words))
-        for name, wanted in when.items()
-    )
-
-
 def judge_default(bound: BoundDefault, request: Request) -> Ruling | None:
     """Return the ruling that a default is added, or may be, and note it in the request; None if it is not."""
     default = bound.default
@@ -261,7 +107,7 @@ def _holds(condition: Condition, request: Request) -> Tri:
     return held if here or held is condition.absent else None
 
 
-def _value_in(value: Value, keys: frozenset[_Key]) -> Tri:
+def _value_in(value: Value, keys: frozenset[Key]) -> Tri:
     if not keys:
         return False
     table = as_table(value)
@@ -386,15 +232,12 @@ def _has_chars(value: Value, least: int, most: int) -> Tri:
     return isinstance(value, str) and least <= len(value) <= most
 
 
-_LEAVING: Final = {"omit": Effect.OMITTED, "drop": Effect.DROPPED, "emulate": Effect.EMULATED}
-
-
 def _outcome(bound: BoundRule, name: str, value: Value, request: Request) -> _Outcome:
     rule = bound.rule
     if rule.effect == "refuse":
         return _Outcome(Effect.REFUSED, Effect.REFUSED, advice=rule.advice, source=rule.source)
     further, least, most = _further(rule, request)
-    leaving = _LEAVING.get(rule.effect)
+    leaving = LEAVING.get(rule.effect)
     if leaving is not None:
         least, most = max(least, leaving), max(most, leaving)
         return _Outcome(least, most, (name,), further, None, rule.how, rule.advice, rule.source)
@@ -503,21 +346,3 @@ def _clamp(bound: BoundRule, value: Value) -> tuple[Value, Effect, Effect]:
     # Limits of whole numbers stay whole: vendors refuse 100.0 tokens.
     whole = isinstance(value, int) and float(new).is_integer()
     return int(new) if whole else new, Effect.CLAMPED, Effect.CLAMPED
-
-
-def worst_of(parameter: BoundParameter) -> Effect:
-    """Return the most that can happen to a parameter of which nothing is known."""
-    if isinstance(parameter, Ruling):
-        return parameter.at_worst
-    return max(map(_worst, parameter or ()), default=Effect.KEPT)
-
-
-def _worst(bound: BoundRule) -> Effect:
-    rule = bound.rule
-    if rule.effect == "refuse":
-        return Effect.REFUSED
-    if rule.to is not None:
-        return Effect.DROPPED  # its new name may be in use
-    kept = {"map": Effect.MAPPED, "clamp": Effect.CLAMPED}
-    least = Effect.MAPPED if rule.set or rule.as_list or rule.also else Effect.KEPT
-    return max(least, _LEAVING.get(rule.effect, kept.get(rule.effect, Effect.KEPT)))

@@ -13,20 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from llm_migrate.catalog.parameters import (
+from llm_migrate.catalog.binding import (
     BoundDefault,
     BoundParameter,
     BoundRule,
-    Request,
     Scope,
     bind_defaults,
     bind_parameter,
     bind_rules,
-    judge_default,
-    judge_parameter,
     matches,
     worst_of,
 )
+from llm_migrate.catalog.parameters import Request, judge_default, judge_parameter
 from llm_migrate.catalog.ruling import (
     OPEN,
     UNKNOWN,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from llm_migrate.catalog.parameters import BoundRule, Request, Scope, bind_rules, judge_parameter, matches, worst_of
+from llm_migrate.catalog.binding import BoundRule, Scope, bind_rules, matches, worst_of
+from llm_migrate.catalog.parameters import Request, judge_parameter
 from llm_migrate.catalog.ruling import OPEN, UNKNOWN, Effect, Ruling, Tri, Unknown, Value, all_hold, as_list, as_table
 from llm_migrate.catalog.schema import MessageRules
 
