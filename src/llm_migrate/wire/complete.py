@@ -31,7 +31,9 @@ _COUNTED: Final = frozenset(
     }
 )
 _DETAILS: Final = ("prompt_tokens_details", "completion_tokens_details")
-_NEVER_NULL: Final = ("tool_calls", "function_call", "annotations", "system_fingerprint", "obfuscation", "metadata")
+_NEVER_NULL: Final = frozenset(
+    {"tool_calls", "function_call", "annotations", "system_fingerprint", "obfuscation", "metadata"}
+)
 
 
 class UnsoundError(ValueError):
@@ -202,12 +204,10 @@ def _guess(has_tools: bool) -> str:
 
 
 def _drop_nulls(table: Table) -> bool:
-    changed = False
-    for name in _NEVER_NULL:
-        if name in table and table[name] is None:
-            del table[name]
-            changed = True
-    return changed
+    nulls = [name for name in _NEVER_NULL & table.keys() if table[name] is None]
+    for name in nulls:
+        del table[name]
+    return bool(nulls)
 
 
 def _joined(content: JsonValue) -> str:

@@ -141,6 +141,9 @@ class StreamReader:
             if not isinstance(choice, dict):
                 self._garbage(out)
                 return
+            if self._is_plain(choice):
+                content = content or bool(cast("Table", choice["delta"])["content"])
+                continue
             changed |= self._complete_choice(choice, i)
             reason = choice["finish_reason"]
             if reason == "error":
@@ -151,6 +154,21 @@ class StreamReader:
             content = content or any(delta.get(name) for name in _CONTENT)
             finish = finish or reason is not None
         out.append(Chunk(orjson.dumps(chunk) if changed else data, content, finish))
+
+    def _is_plain(self, choice: Table) -> bool:
+        """Say whether a choice is a complete piece of text in midstream, as nearly all are."""
+        index, delta = choice.get("index"), choice.get("delta")
+        return (
+            is_int(index)
+            and self._finished.get(index) is False
+            and isinstance(delta, dict)
+            and len(delta) == 1
+            and isinstance(delta.get("content"), str)
+            and choice.get("finish_reason", 0) is None
+            and choice.get("logprobs", 0) is None
+            and "usage" not in choice
+            and "message" not in choice
+        )
 
     def _complete_choice(self, choice: Table, i: int) -> bool:
         index, changed = choice.get("index"), False
