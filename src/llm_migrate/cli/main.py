@@ -41,7 +41,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llm-migrate")
 def cli() -> None:
-    r"""Carry a code base from one LLM provider to the next.
+    """Carry a code base from one LLM provider to the next.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def cli() -> None:
       llm-migrate rewrite . --to zhipu            (prints a diff)
       llm-migrate rewrite . --to zhipu --write
       llm-migrate undo .
-    """
+    """  # noqa: D301 - click wants the character
 
 
 def main(argv: list[str] | None = None) -> Any:

@@ -42,7 +42,7 @@ def command(
     no_ignore: bool,
     jobs: int,
 ) -> None:
-    r"""Find every dependency on an LLM provider below PATH (default: here).
+    """Find every dependency on an LLM provider below PATH (default: here).
 
     With --to, each call, model and parameter is judged against what is known of that provider.
 
@@ -51,7 +51,7 @@ def command(
       llm-migrate scan . --from openai --to zhipu --to kimi:kimi-k2.5
       llm-migrate scan . --to zhipu --format json -o findings.json
       llm-migrate scan . --to zhipu --fail-on blocked      (in CI)
-    """
+    """  # noqa: D301 - click wants the character
     progress = _Progress()
     result = scan(
         paths or (".",),
