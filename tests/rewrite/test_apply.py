@@ -157,6 +157,82 @@ def test_a_failing_rename_brings_the_others_back(tree, monkeypatch):
     assert load_journals(tree) == []
 
 
+def test_what_cannot_be_brought_back_at_once_stays_open(tree, monkeypatch):
+    """If the way back is blocked too, the journal stays for `undo`, and no file is half."""
+    before = picture(tree)
+    real, calls = apply_module.move_into_place, []
+
+    def fail_third(staged, path, beside):
+        calls.append(path)
+        if len(calls) == 3:
+            (tree / "crlf.py").write_bytes(b"edited meanwhile\n")
+            raise OSError(28, "No space left on device")
+        real(staged, path, beside)
+
+    monkeypatch.setattr(apply_module, "move_into_place", fail_third)
+    with pytest.raises(OSError, match="No space"):
+        write(tree, changes())
+
+    [journal] = load_journals(tree)
+    undo(tree, force=True)
+
+    assert not journal.applied
+    assert picture(tree) == before
+
+
+def test_an_interrupt_by_hand_brings_everything_back(tree, monkeypatch):
+    """Ctrl-C in the middle leaves the tree as it was (W1)."""
+    before = picture(tree)
+    real, calls = apply_module.move_into_place, []
+
+    def interrupt(staged, path, beside):
+        calls.append(path)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        real(staged, path, beside)
+
+    monkeypatch.setattr(apply_module, "move_into_place", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tree, changes())
+
+    assert picture(tree) == before
+    assert not (tree / STATE).exists()
+
+
+def test_a_file_replaced_by_a_link_meanwhile_is_left_alone(tree, tmp_path, monkeypatch):
+    """A link that takes a file's place after the journal was written is not followed (W4, W5)."""
+    (tmp_path / "outside").write_bytes(b"theirs")
+    real = apply_module.write_journal
+
+    def and_link(*args):
+        real(*args)
+        (tree / "crlf.py").unlink()
+        (tree / "crlf.py").symlink_to(tmp_path / "outside")
+
+    monkeypatch.setattr(apply_module, "write_journal", and_link)
+
+    done = write(tree, changes())
+
+    assert "not a regular file" in dict(done.left)["crlf.py"]
+    assert (tmp_path / "outside").read_bytes() == b"theirs"
+
+
+def test_a_tree_that_is_gone_is_said(tmp_path):
+    """A root that does not exist gives one clear error."""
+    with pytest.raises(RewriteError, match="no such folder"):
+        write(tmp_path / "absent", changes())
+
+
+def test_a_file_in_place_of_the_state_folder_is_refused(tree):
+    """Something else called .llm-migrate is not touched."""
+    (tree / STATE).write_text("mine")
+
+    with pytest.raises(RewriteError, match="not a folder of ours"):
+        write(tree, changes())
+
+    assert (tree / STATE).read_text() == "mine"
+
+
 SCRIPT = """
     import datetime as dt, os, pathlib, resource, signal, sys
     from llm_migrate.rewrite import apply as m, journal, place, state

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llm_migrate.errors import RewriteError, UsageError
 from llm_migrate.rewrite import place
+from llm_migrate.rewrite import undo as undo_module
 from llm_migrate.rewrite.apply import Change, apply
 from llm_migrate.rewrite.journal import from_name, load_journals, to_name
 from llm_migrate.rewrite.state import STATE
@@ -111,6 +112,46 @@ def test_a_journal_cannot_lead_out_of_the_tree(tree, path):
 
     with pytest.raises(RewriteError):
         undo(tree)
+
+
+def test_a_damaged_journal_is_named(tree):
+    """A journal that cannot be read is reported with the place of the copies."""
+    write(tree, changes())
+    file = load_journals(tree)[0].folder / "journal.json"
+    file.write_bytes(b'{"files": 1}')
+
+    with pytest.raises(RewriteError, match="damaged: the old files are in"):
+        undo(tree)
+
+
+def test_a_missing_copy_is_said(tree):
+    """A copy that is gone leaves its file as it is, and the others come back."""
+    write(tree, changes())
+    journal = load_journals(tree)[0]
+    (journal.folder / "old" / "1").unlink()
+
+    undone = undo(tree)
+
+    assert undone is not None
+    assert [file for file, _ in undone.refused] == [journal.entries[1].path]
+    assert len(undone.restored) == len(journal.entries) - 1
+
+
+def test_a_full_disk_during_undo_is_said_and_can_be_repeated(tree, monkeypatch):
+    """Undo that meets a full disk says so; the next one ends the work (W1, W2)."""
+    write(tree, changes())
+    real = undo_module.stage
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(undo_module, "stage", full)
+    with pytest.raises(RewriteError, match="No space left on device: run undo again"):
+        undo(tree)
+    monkeypatch.setattr(undo_module, "stage", real)
+
+    assert not undo(tree).refused  # type: ignore[union-attr]
+    assert not (tree / STATE).exists()
 
 
 def test_a_damaged_copy_is_not_put_back(tree):

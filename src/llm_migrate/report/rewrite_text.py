@@ -84,7 +84,9 @@ def _by_hand(places: Sequence[ByHand]) -> list[str]:
 
 def _closing(plan: Plan, changed: set[str], applied: Applied | None, shown: str) -> list[str]:
     if not changed:
-        return ["Nothing to change."]
+        others = ", ".join(f"{name} in {count} place{'s'[: count != 1]}" for name, count in plan.others)
+        told = f" This tree also uses {others}: --from NAME moves away from that one." if others else ""
+        return [f"Nothing to change.{told}"]
     files = f"{len(changed)} file{'s'[: len(changed) != 1]}"
     if applied is None:
         return [f"{files} would change. Nothing was written: --write does it."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ class Plan:
         changes: files that would be written, by path.
         by_hand: places for a person, by file and line.
         left: (file, reason) of files that are not edited at all.
+        others: (provider, places) of further providers that the tree uses.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Plan:
     changes: tuple[FileChange, ...]
     by_hand: tuple[ByHand, ...]
     left: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, int], ...] = ()
 
 
 def make_plan(result: ScanResult, move: Move, *, unsafe: bool = False, only: Collection[Kind] = ()) -> Plan:
@@ -141,7 +143,15 @@ def _assemble(
         tuple(sorted(changes, key=lambda change: change.path)),
         tuple(sorted(by_hand, key=lambda place: (place.file, place.line))),
         tuple(sorted(dict(left).items())),
+        tuple(sorted(_others(result, move).items())),
     )
+
+
+def _others(result: ScanResult, move: Move) -> Counter[str]:
+    """Count the places of providers that this move does not concern."""
+    own = (move.source.id, move.target.id)
+    telling = ("client", "api-call", "base-url", "credential")
+    return Counter(f.hit.provider for f in result.findings if f.hit.kind in telling and f.hit.provider not in own)
 
 
 def _change(document: Document, chosen: Sequence[Proposal], strategy: Strategy) -> tuple[FileChange | None, str | None]:

@@ -256,6 +256,75 @@ def test_a_key_is_not_given_to_what_stays(tmp_path):
     assert 'os.environ["ZHIPUAI_API_KEY" if LLM_PROVIDER' in after(without, "keys.py")
 
 
+BY_HAND = {
+    "framework": (
+        'from langchain_openai import ChatOpenAI\nm = ChatOpenAI(model="gpt-4o")\n',
+        "framework's class",
+    ),
+    "arguments from elsewhere": ("from openai import OpenAI\nc = OpenAI(**options)\n", "arguments from elsewhere"),
+    "another provider's client": (
+        CLIENT + 'from openai import AzureOpenAI\na = AzureOpenAI(azure_endpoint="https://x.openai.azure.com")\n',
+        "leads to another provider",
+    ),
+    "API that is not offered": (CLIENT + 'client.responses.create(model="gpt-4o", input="a")\n', "the responses API"),
+    "model without counterpart": (
+        CLIENT + 'client.chat.completions.create(model="text-davinci-003", messages=[])\n',
+        "take the place of text-davinci-003",
+    ),
+    "model chosen at run time": (
+        CLIENT + "client.chat.completions.create(model=pick(), messages=[])\n",
+        "chooses its model at run time: pick()",
+    ),
+    "value chosen at run time": (
+        CLIENT + 'client.chat.completions.create(model="gpt-4o", messages=[], temperature=t)\n',
+        "temperature cannot be kept",
+    ),
+    "renamed and computed": (
+        CLIENT + 'client.chat.completions.create(model="gpt-4o", messages=[], user=who())\n',
+        "user cannot be kept",
+    ),
+    "extra_body that is computed": (
+        CLIENT + 'client.chat.completions.create(model="gpt-4o", messages=[], user="me", extra_body=more())\n',
+        "extra_body cannot be kept",
+    ),
+    "role": (
+        CLIENT + 'client.chat.completions.create(model="gpt-4o", messages=[{"role": "developer", "content": "a"}])\n',
+        "messages.role.developer cannot be kept",
+    ),
+    "f-string": (
+        CLIENT + 'MODEL = "gpt-4o"\nprint(f"{ask(model=\'gpt-4o-mini\')}")\n',
+        "stands inside an f-string",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BY_HAND, ids=str)
+def test_what_no_edit_cures_is_listed(tmp_path, case):
+    """What cannot be moved safely is listed with its reason, and its code stays."""
+    code, reason = BY_HAND[case]
+
+    found = plan(tmp_path, {"m.py": code})
+
+    assert [why for _, _, why in reasons(found) if reason in why] != []
+    assert code.splitlines()[-1].split("(")[0] in (after(found, "m.py") or code)
+
+
+def test_a_raw_address_keeps_its_path(tmp_path):
+    """A literal URL below the old address leads to the same path at the new one."""
+    code = (
+        "import os\nimport requests\n"
+        'url = "https://api.openai.com/v1/chat/completions"\n'
+        'requests.post(url, headers={"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]})\n'
+    )
+
+    text = moved(tmp_path, code)
+
+    assert (
+        '"https://open.bigmodel.cn/api/paas/v4/chat/completions" if LLM_PROVIDER == "zhipu" else "https://api' in text
+    )
+    assert 'os.environ["ZHIPUAI_API_KEY" if LLM_PROVIDER == "zhipu" else "OPENAI_API_KEY"]' in text
+
+
 def test_a_variable_that_is_set_is_left_to_a_person(tmp_path):
     """`os.environ["OPENAI_API_KEY"] = ...` hands a key on: where to is not known."""
     found = plan(tmp_path, {"m.py": CLIENT, "set.py": 'import os\n\nos.environ["OPENAI_API_KEY"] = read()\n'})
