@@ -71,7 +71,7 @@ class AsyncRun:
                 return None
             if isinstance(command, Read):
                 result = await holding.read(command.until)
-            elif isinstance(command, Emit | Reply):
+            elif isinstance(command, (Emit, Reply)):  # a tuple: a union would be made anew each time
                 return command
             else:
                 await holding.release()

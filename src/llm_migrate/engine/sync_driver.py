@@ -72,7 +72,7 @@ class SyncRun:
                 return None
             if isinstance(command, Read):
                 result = holding.read(command.until)
-            elif isinstance(command, Emit | Reply):
+            elif isinstance(command, (Emit, Reply)):  # a tuple: a union would be made anew each time
                 return command
             else:
                 holding.release()

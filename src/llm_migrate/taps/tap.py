@@ -22,6 +22,7 @@ HTTP2: Final[dict[str, bytes]] = {"http_version": b"HTTP/2"}  # the SDK then end
 
 _CONNECT_S: Final = 5.0
 _READ_S: Final = 600.0  # where the caller sets no limit
+_DEFAULT: Final = Limits()
 _ANSWER_SHARE: Final = 0.95  # of the caller's limit, so that the answer is there before the caller gives up
 
 _log = logging.getLogger("llm_migrate")
@@ -104,7 +105,7 @@ def _limits(extensions: Mapping[str, object]) -> Limits:
     table = cast("Mapping[str, object]", extensions.get("timeout") or {})
     read_s = _seconds(table.get("read"), _READ_S)
     retries = extensions.get(RETRIES)
-    tries = Limits().target_attempts
+    tries = _DEFAULT.target_attempts
     return Limits(
         connect_s=min(_CONNECT_S, _seconds(table.get("connect"), _CONNECT_S)),
         read_s=read_s,
