@@ -628,6 +628,7 @@ def test_media_parts_are_judged_by_where_their_bytes_are(parts, expected):
         ({"needs_user": True}, [SYSTEM, {"role": UNKNOWN, "content": "x"}], Effect.REFUSED),
         ({"alternate": True}, [USER, UNKNOWN, USER], Effect.EMULATED),
         ({"system": "first"}, [UNKNOWN, SYSTEM, USER], Effect.EMULATED),
+        ({"system": "first"}, [{"role": UNKNOWN, "content": "x"}, SYSTEM, USER], Effect.EMULATED),
         ({"empty_content": "refuse"}, [{"role": "user", "content": UNKNOWN}], Effect.REFUSED),
         ({"reasoning_content": "strip"}, [{**USER, OPEN: UNKNOWN}], Effect.OMITTED),
         ({"parts": REFUSE_URLS}, [{"role": "user", "content": UNKNOWN}], Effect.REFUSED),
@@ -639,6 +640,18 @@ def test_media_parts_are_judged_by_where_their_bytes_are(parts, expected):
 def test_what_may_be_in_messages_is_one_ruling(rules, turns, worst):
     """On "messages", with the worst that could be found there."""
     assert effects(talk_on(turns, **rules)) == {"messages": (Effect.KEPT, worst)}
+
+
+@pytest.mark.parametrize(
+    ("turns", "places"), [(UNKNOWN, "last, parts.image_url"), ([UNKNOWN, USER], "parts.image_url")]
+)
+def test_a_doubt_about_messages_names_the_places(turns, places):
+    """Those where the worst could be found."""
+    rules = {"roles": {"developer": "system"}, "last": ["user"], "parts": REFUSE_URLS}
+
+    (ruling,) = talk_on(turns, **rules)
+
+    assert ruling.advice == f"filled at run time: look at {places}"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class BoundTurns:
         checks: those that can find anything.
         plain_checks: those of them that can in turns which are texts.
         worst: the most that can happen to a conversation of which nothing is known.
+        doubts: subjects to which the worst can happen.
     """
 
     rules: MessageRules
@@ -38,6 +39,7 @@ class BoundTurns:
     checks: tuple[_Check, ...]
     plain_checks: tuple[_Check, ...]
     worst: Effect
+    doubts: tuple[str, ...]
 
 
 class _Talk:
@@ -106,21 +108,29 @@ def bind_turns(scope: Scope, rules: MessageRules) -> BoundTurns:
     join = matches(scope.model, rules.text_parts_models) if rules.text_parts == "join" else False
     parts = {kind: bind_rules(scope, kind_rules) for kind, kind_rules in rules.parts.items()}
     effects = {
-        _roles: Effect.RENAMED if rules.roles else None,
-        _system: Effect.EMULATED if rules.system != "anywhere" else None,
-        _needs_user: Effect.REFUSED if rules.needs_user else None,
-        _last: Effect.REFUSED if rules.last else None,
-        _order: Effect.EMULATED if rules.alternate else None,
-        _empty: {"keep": None, "omit": Effect.OMITTED, "refuse": Effect.REFUSED}[rules.empty_content],
-        _reasoning: Effect.OMITTED if rules.reasoning_content == "strip" else None,
-        _text_parts: Effect.RENAMED if join is not False else None,
-        _image_data: Effect.MAPPED if rules.image_data_url == "strip-prefix" else None,
+        _roles: ("role", Effect.RENAMED if rules.roles else None),
+        _system: ("system", Effect.EMULATED if rules.system != "anywhere" else None),
+        _needs_user: ("needs_user", Effect.REFUSED if rules.needs_user else None),
+        _last: ("last", Effect.REFUSED if rules.last else None),
+        _order: ("order", Effect.EMULATED if rules.alternate else None),
+        _empty: ("empty", {"keep": None, "omit": Effect.OMITTED, "refuse": Effect.REFUSED}[rules.empty_content]),
+        _reasoning: ("reasoning_content", Effect.OMITTED if rules.reasoning_content == "strip" else None),
+        _text_parts: ("text_parts", Effect.RENAMED if join is not False else None),
+        _image_data: ("image_data_url", Effect.MAPPED if rules.image_data_url == "strip-prefix" else None),
     }
-    found = [effect for effect in effects.values() if effect is not None]
-    worst = max((*found, *map(worst_of, parts.values())), default=Effect.KEPT)
-    checks = tuple(check for check, effect in effects.items() if effect is not None)
-    plain_checks = tuple(check for check in checks if check not in (_text_parts, _image_data))
-    return BoundTurns(rules, join, parts, checks, plain_checks, worst)
+    checks = tuple(check for check, (_, effect) in effects.items() if effect is not None)
+    found = {subject: effect for subject, effect in effects.values() if effect is not None}
+    found |= {f"parts.{kind}": worst_of(kind_rules) for kind, kind_rules in parts.items()}
+    worst = max(found.values(), default=Effect.KEPT)
+    return BoundTurns(
+        rules=rules,
+        join=join,
+        parts=parts,
+        checks=checks,
+        plain_checks=tuple(check for check in checks if check not in (_text_parts, _image_data)),
+        worst=worst,
+        doubts=tuple(subject for subject, effect in found.items() if effect is worst),
+    )
 
 
 def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
@@ -128,7 +138,7 @@ def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
     if bound.worst is Effect.KEPT:
         return []
     if isinstance(messages, Unknown):
-        return [_at_run_time(bound.worst, bound, ())]
+        return [_at_run_time(bound.worst, bound, bound.doubts)]
     listed = as_list(messages)
     if listed is None:
         return []
@@ -142,19 +152,19 @@ def judge_turns(bound: BoundTurns, messages: Value) -> list[Ruling]:
                 rulings.append(Ruling(subject, said.effect, said.effect, advice=said.advice, source=source))
             else:
                 unsure.append(said)
-    worst = max((said.effect for said in unsure), default=Effect.KEPT)
+    doubts = {said.subject: said.effect for said in unsure}
     if not talk.plain:
         rulings += _judge_parts(talk, bound)
         if _hides_parts(talk):
-            worst = max((worst, *map(worst_of, bound.parts.values())))
+            doubts |= {f"parts.{kind}": worst_of(rules) for kind, rules in bound.parts.items()}
+    worst = max(doubts.values(), default=Effect.KEPT)
     if worst is not Effect.KEPT:
-        rulings.append(_at_run_time(worst, bound, [said.subject for said in unsure]))
+        rulings.append(_at_run_time(worst, bound, [subject for subject, effect in doubts.items() if effect is worst]))
     return rulings
 
 
 def _at_run_time(worst: Effect, bound: BoundTurns, subjects: Sequence[str]) -> Ruling:
-    what = f" ({', '.join(subjects)})" if subjects else ""
-    advice = f"messages are filled at run time: look at what they hold{what}"
+    advice = f"filled at run time: look at {', '.join(subjects)}"
     return Ruling("messages", Effect.KEPT, worst, advice=advice, source=bound.rules.source)
 
 
