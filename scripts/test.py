@@ -10,6 +10,6 @@ import sys
 
 from environment import ROOT, prepare, run
 
-programs = prepare(ROOT / ".venv", "--editable", ".", "--group", "test")
+programs = prepare(ROOT / ".venv", "--editable", ".[all]", "--group", "test")
 workers = ["-n", "2", "--dist", "loadfile"]
 sys.exit(run([str(programs / "python"), "-m", "pytest", *workers, *sys.argv[1:]], check=False))
