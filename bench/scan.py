@@ -22,7 +22,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-WORDS = "order total customer render value index widget parse token buffer cache node field state update".split()
+WORDS = [
+    "order",
+    "total",
+    "customer",
+    "render",
+    "value",
+    "index",
+    "widget",
+    "parse",
+    "token",
+    "buffer",
+    "cache",
+    "node",
+    "field",
+    "state",
+    "update",
+]
 HIT = {
     ".py": (
         "import os\nfrom openai import OpenAI\n\nclient = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n\n\n"

@@ -63,7 +63,7 @@ class Examiner:
         if language is None or (language and not _rules_for(language)):
             return False
         try:
-            document = read_document(self._root, listed.path, self._prefilter)
+            document = read_document(self._root, listed.path, language, self._prefilter)
             if document is None or not _rules_for(document.language):
                 return False
             context = self._context(document, Project())
@@ -91,7 +91,7 @@ class Examiner:
     def _outcome(self, item: _Pending, project: Project) -> Outcome:
         path = item.listed.path
         try:
-            document = item.document or read_document(self._root, path, self._prefilter)
+            document = item.document or read_document(self._root, path, language_of(path) or "", self._prefilter)
             if document is None:  # changed since the first pass
                 return Outcome()
             context = item.context or self._context(document, project)

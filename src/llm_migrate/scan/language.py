@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-import posixpath
+import re
 from typing import Final
 
 _BY_EXTENSION: Final = {
@@ -96,18 +96,22 @@ _BY_NAME: Final = (
     ("*.toml.*", "toml"),
     (".*rc", "json"),
 )
+_ANY_NAME: Final = re.compile("|".join(fnmatch.translate(pattern) for pattern, _ in _BY_NAME))
+# Programs: whatever else their name says, it is not what they are written in.
+_SURE: Final = frozenset({"py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "go", "java", "rs", "md"})
 _BY_INTERPRETER: Final = (("python", "python"), ("node", "javascript"), ("bash", "bash"), ("sh", "bash"))
 
 
 def language_of(path: str) -> str | None:
     """Return the language that a file's name tells; "" when only its first line can tell; None for no text."""
-    name = posixpath.basename(path).lower()
-    if posixpath.basename(posixpath.dirname(path)).lower() == "requirements" and name.endswith((".txt", ".in")):
-        return "requirements"
-    for pattern, language in _BY_NAME:
-        if fnmatch.fnmatchcase(name, pattern):
-            return language
+    name = path.rpartition("/")[2].lower()
     stem, dot, extension = name.rpartition(".")
+    if extension in _SURE and stem:
+        return _BY_EXTENSION[extension]
+    if path.rpartition("/")[0].lower().endswith("requirements") and extension in ("txt", "in"):
+        return "requirements"
+    if _ANY_NAME.match(name):
+        return next(language for pattern, language in _BY_NAME if fnmatch.fnmatchcase(name, pattern))
     if not dot or not stem:
         return "" if not name.startswith(".") else None
     if extension in ("example", "sample", "template", "dist", "tmpl", "default"):

@@ -32,8 +32,7 @@ def local_names(context: FileContext) -> Symbols | None:
         return None
     vocabulary = context.vocabulary
     for path in names.imports.values():
-        module, _, name = path.rpartition(".")
-        if vocabulary.sdk_path(path) is not None or vocabulary.wrapper(module, name) is not None:
+        if vocabulary.sdk_path(path) is not None or vocabulary.is_framework(path.rpartition(".")[0] or path):
             names.sdk_heads += (path,)
     return names
 

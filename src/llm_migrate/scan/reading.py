@@ -11,7 +11,7 @@ import tokenize
 from typing import TYPE_CHECKING, Final
 
 from llm_migrate.scan.finding import Document
-from llm_migrate.scan.language import language_of, language_of_script
+from llm_migrate.scan.language import language_of_script
 from llm_migrate.scan.rule import UnreadableError
 
 if TYPE_CHECKING:
@@ -54,15 +54,18 @@ class Prefilter:
         return False
 
 
-def read_document(root: str, path: str, prefilter: Prefilter) -> Document | None:
+def read_document(root: str, path: str, language: str, prefilter: Prefilter) -> Document | None:
     """Read a file that may hold findings; None when it cannot.
+
+    Args:
+        root: the folder of the scan.
+        path: of the file, below the root.
+        language: as `language_of` tells it; "" when the file's first line must tell.
+        prefilter: decides from the bytes.
 
     Raises:
         UnreadableError: it may hold findings, but cannot be read surely; the message is the reason.
     """
-    language = language_of(path)
-    if language is None:
-        return None
     data, whole = _read(f"{root}/{path}", prefilter)
     if data is None:
         return None
@@ -74,10 +77,9 @@ def read_document(root: str, path: str, prefilter: Prefilter) -> Document | None
         return None
     if not prefilter.passes(data):
         return None
+    language = language or language_of_script(data[:200].split(b"\n", 1)[0].decode("latin-1")) or ""
     if not language:
-        language = language_of_script(data[:200].split(b"\n", 1)[0].decode("latin-1"))
-        if language is None:
-            return None
+        return None
     _refuse_generated(path, data, language)
     return decode(path, data, language)
 
@@ -150,7 +152,8 @@ def _encoding(data: bytes) -> str:
 
 def _is_stateless(codec: str) -> bool:
     try:
-        return "é中".encode(codec, "ignore") + b"a" == "é中a".encode(codec, "ignore") and "a".encode(codec) == b"a"
+        parts = b"".join(sign.encode(codec, "ignore") for sign in "é中a")
+        return parts == "é中a".encode(codec, "ignore") and "a".encode(codec) == b"a"
     except (UnicodeError, LookupError):
         return False
 

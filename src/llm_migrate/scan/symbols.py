@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HOLE: Final = "\ufffc"  # stands in a text for a part that is only known at run time
 _DEPTH: Final = 12
 _MAX_ITEMS: Final = 500
+_NAMES: Final = frozenset({"identifier", "shorthand_property_identifier"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class Symbols:
             return self.table(node, depth - 1)
         if kind in grammar.transparent:
             return self.value(_first(node), depth - 1)
-        binding = self._single(node.text(), node) if kind == "identifier" else None
+        binding = self._single(node.text(), node) if kind in _NAMES else None
         return self.value(binding.value, depth - 3) if binding is not None else UNKNOWN
 
     def table(self, node: Node | None, depth: int = _DEPTH) -> dict[str, Value]:

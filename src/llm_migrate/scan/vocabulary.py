@@ -96,6 +96,7 @@ class Vocabulary:
             for row in names.wrappers
             for name in row.names
         }
+        self._frameworks = frozenset(module for module, _ in self.wrappers)
         self._classes: dict[str, list[tuple[str, str]]] = {}
         for (module, name), owner in self.wrappers.items():
             self._classes.setdefault(name, []).append((module, owner))
@@ -143,6 +144,11 @@ class Vocabulary:
             return None
         module = module.lower()
         return next((owner for (known, _), owner in self.wrappers.items() if known == module), None)
+
+    def is_framework(self, module: str) -> bool:
+        """Say whether a module, one above or one below it holds a framework's class for some vendor."""
+        module = module.lower()
+        return any(known == module or _related(known, module) for known in self._frameworks)
 
     def wrapper_name(self, name: str) -> str | None:
         """Return the provider of a framework's class wherever it is imported from."""

@@ -55,7 +55,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
 def _url(argument: Node, names: Symbols, context: FileContext) -> str | None:
     """Return the vendor's URL that an argument leads to, with `x` for what is only known at run time."""
     text = names.text(argument)
-    if argument.kind() in ("string", "template_string") and HOLE not in (text or ""):
+    if text is not None and text in argument.text():
         return None  # the literal itself is found by its host
     if text is not None and context.vocabulary.url(text.replace(HOLE, "x")):
         return text.replace(HOLE, "x")

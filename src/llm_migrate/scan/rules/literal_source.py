@@ -21,6 +21,7 @@ STRINGS: Final = frozenset({"string", "template_string"})
 NEEDS: Final = PYTHON_KINDS | SCRIPT_KINDS
 _MAX_CHARACTERS: Final = 4000
 _MIN_CHARACTERS: Final = 4  # with the quotes
+_OWN: Final = 4  # so little depth that only what is written in the literal itself is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _read(node: Node, context: FileContext) -> Literal | None:
     if len(source) > _MAX_CHARACTERS or len(source) < _MIN_CHARACTERS:
         return None
     names = names_of(context)
-    text = names.text(node) if names is not None else None
+    text = names.text(node, _OWN) if names is not None else None
     if names is None or text is None or not text.strip(HOLE):
         return None
     slot = slot_of(node)

@@ -216,7 +216,7 @@ def api_of(path: str) -> tuple[str, bool] | None:
     if first in _OLD_METHODS:
         return _OLD_METHODS[first], True
     api = _RESOURCES.get(first)
-    return (api, False) if api is not None and "()" not in path else None
+    return (api, False) if api is not None and "()" not in ".".join(parts) else None
 
 
 def api_of_url(url: str) -> str | None:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.scan.scanning import scan_text
+
+
+def settings(tmp_path, text, name="a.py"):
+    """Return (kind, text) of what the rule finds; the file speaks of openai, so that it is looked at at all."""
+    mark = "#" if name.endswith(".py") else "//"
+    findings = scan_text(tmp_path, f"{text}\n{mark} openai\n", name)
+    return [(f.hit.kind, f.text) for f in findings if f.hit.rule == "vendor_setting"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('provider = "openai"', "config"),
+        ('if cfg.llm_provider == "azure": pass', "config"),
+        ('def f(provider="openai"): pass', "config"),
+        ('get_model(provider="openai")', "config"),
+        ('openai_key = "<your key>"', "credential"),
+        ('OPENAI_API_VERSION = "2024-05-01-preview"', "config"),
+        ('AZURE_OPENAI_PREVIEW_API_VERSION = "2024-05-01-preview"', "config"),
+        ('openai_url = "http://proxy.test/v1"', "base-url"),
+        ('C = SettingsConfigDict(env_prefix="AZURE_OPENAI_")', "config"),
+    ],
+)
+def test_settings_about_a_vendor(tmp_path, text, kind):
+    """Selectors, and constants and fields named after a vendor, are settings to change."""
+    assert [row[0] for row in settings(tmp_path, text)] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "openai"',
+        'print("openai")',
+        'OPENAI_TITLE = "Ask OpenAI"',
+        'tags = ["openai"]',
+        'cloud = "azure"',
+        'openai_client = make("x")',
+    ],
+)
+def test_generic_words_alone_are_no_settings(tmp_path, text):
+    """A vendor's name without a name that chooses among vendors is no evidence."""
+    assert settings(tmp_path, text) == []
+
+
+def test_vendors_in_the_programs_own_lists(tmp_path):
+    """Members of an enumeration of providers, and keys of a table of models by provider, count."""
+    text = "enum Provider { OPENAI = 'openai' }\nconst p = PROVIDERS.OPENAI;\nconst MODEL_LIST = { openai: ['x'] };\n"
+
+    found = settings(tmp_path, text, "a.ts")
+
+    assert [value for _, value in found] == ["OPENAI = 'openai'", "PROVIDERS.OPENAI", "openai"]
