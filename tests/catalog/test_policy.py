@@ -619,6 +619,15 @@ def test_media_parts_are_judged_by_where_their_bytes_are(parts, expected):
     assert effects(rulings).get("messages.parts.image_url") == expected
 
 
+def test_over_several_parts_the_worst_that_is_certain_counts():
+    """One part that is refused refuses the request, whatever becomes of the others."""
+    rules = {"image_url": [{"effect": "drop", "values": ["url"]}, {"effect": "refuse"}]}
+
+    rulings = talk_on([{"role": "user", "content": [IMAGE, INLINE]}], parts=rules)
+
+    assert effects(rulings) == {"messages.parts.image_url": Effect.REFUSED}
+
+
 @pytest.mark.parametrize(
     ("rules", "turns", "worst"),
     [

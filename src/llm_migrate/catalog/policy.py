@@ -187,7 +187,7 @@ class _Bound:
 def _bind(policy: Policy) -> _Bound:
     facts = policy.facts or ApiFacts(offered=False)
     scope = Scope(policy.endpoint, policy.model, policy.listed_model)
-    params = {name: bind_parameter(scope, name, rules) for name, rules in facts.params.items() if name != "*"}
+    params = {name: bind_parameter(scope, name, rules) for name, rules in facts.params.items()}
     unlisted = _bind_unlisted(policy, facts, scope)
     worst = max((worst_of(parameter) for parameter in (*params.values(), unlisted)), default=Effect.KEPT)
     if params or unlisted is not None:

@@ -53,7 +53,7 @@ class _Talk:
         others: the same without system turns, if those move to the front and no longer stand between the others.
         partial: there may be further turns.
         unsure: some role cannot be seen.
-        plain: every turn can be seen whole, and its content is a text.
+        plain: every turn is there to be seen, and its content is a text.
     """
 
     __slots__ = ("asked", "contents", "others", "partial", "plain", "roles", "turns", "unsure")
@@ -86,7 +86,7 @@ class _Talk:
         self.roles.append(renamed.get(role, role) if isinstance(role, str) else role)
         if isinstance(role, Unknown):
             self.unsure = True
-        if hidden is not None or not isinstance(content, str):
+        if not isinstance(content, str):
             self.plain = False
 
 
