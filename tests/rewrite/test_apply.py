@@ -61,6 +61,7 @@ def test_a_file_changed_since_the_scan_is_left_alone(tree):
     assert (tree / "crlf.py").read_bytes() == b"edited by a person\n"
     assert [file for file, _ in done.left] == ["crlf.py"]
     assert len(done.changed) == len(FILES) - 1
+    assert "crlf.py" not in [entry.path for entry in load_journals(tree)[0].entries]
 
 
 def test_a_file_changed_between_journal_and_rename_is_left_alone(tree, monkeypatch):
