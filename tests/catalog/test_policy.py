@@ -230,6 +230,14 @@ def test_the_same_value_under_both_names_loses_nothing():
     assert effects(rulings) == {"max_tokens": Effect.RENAMED}
 
 
+@pytest.mark.parametrize("body", [{"old": UNKNOWN, "new": 9}, {"old": 9, "new": UNKNOWN}])
+def test_whether_two_names_say_the_same_may_be_unknown(body):
+    """Then the old name may be dropped, or may lose nothing."""
+    rulings = rule_on(body, old={"effect": "rename", "to": "new"})
+
+    assert effects(rulings) == {"old": (Effect.RENAMED, Effect.DROPPED)}
+
+
 def test_a_null_under_the_new_name_is_no_value():
     """The renamed field takes its place."""
     body = {"max_tokens": 5, "max_completion_tokens": None}
