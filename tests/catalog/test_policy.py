@@ -230,6 +230,13 @@ def test_the_same_value_under_both_names_loses_nothing():
     assert effects(rulings) == {"max_tokens": Effect.RENAMED}
 
 
+def test_a_value_that_is_cut_to_the_right_name_s_is_cut():
+    """Both names say the same only after something was lost."""
+    body = {"old": 9, "new": 5}
+
+    assert effects(rule_on(body, old={"effect": "clamp", "high": 5, "to": "new"})) == {"old": Effect.CLAMPED}
+
+
 @pytest.mark.parametrize("body", [{"old": UNKNOWN, "new": 9}, {"old": 9, "new": UNKNOWN}])
 def test_whether_two_names_say_the_same_may_be_unknown(body):
     """Then the old name may be dropped, or may lose nothing."""
