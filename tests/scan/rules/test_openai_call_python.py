@@ -66,18 +66,24 @@ def test_calls_of_a_client(call, api):
     [
         "import openai\nopenai.chat.completions.create()",
         "import openai as o\nc = o.AsyncOpenAI()\nasync def f(): await c.chat.completions.create()",
-        "from openai import OpenAI as O\nclass A:\n def __init__(self): self.c = O()\n"
-        " def f(self): self.c.chat.completions.create()",
+        (
+            "from openai import OpenAI as O\nclass A:\n def __init__(self): self.c = O()\n"
+            " def f(self): self.c.chat.completions.create()"
+        ),
         "from openai import OpenAI\ndef make(): return OpenAI()\nmake().chat.completions.create()",
-        "from openai import OpenAI\nasync def make():\n return OpenAI()\n"
-        "async def f():\n c = await make()\n await c.chat.completions.create()",
+        (
+            "from openai import OpenAI\nasync def make():\n return OpenAI()\n"
+            "async def f():\n c = await make()\n await c.chat.completions.create()"
+        ),
         "from openai import OpenAI\ndef f(c: OpenAI): c.chat.completions.create()",
         "from openai import OpenAI\nwith OpenAI() as c:\n c.chat.completions.create()",
         NEW + "done = client.chat.completions.create\ndone()",
         NEW + "done = client.chat.completions\ndone.create()",
         "from openai import OpenAI, AzureOpenAI\nc = OpenAI() if x else AzureOpenAI()\nc.chat.completions.create()",
-        "import openai\nclass A:\n c: Any = Field(None)\n def s(self): self.c = openai.OpenAI()\n"
-        " def f(self): self.c.chat.completions.create()",
+        (
+            "import openai\nclass A:\n c: Any = Field(None)\n def s(self): self.c = openai.OpenAI()\n"
+            " def f(self): self.c.chat.completions.create()"
+        ),
     ],
 )
 def test_the_client_is_followed_through_names(text):

@@ -21,11 +21,15 @@ def found(tmp_path, text, name="a.ts", rule="openai_script"):
         "import { OpenAI as O } from 'openai'; const c = new O(); c.chat.completions.create({});",
         "const OpenAI = require('openai'); const c = new OpenAI(); c.chat.completions.create({});",
         "const { OpenAI } = require('openai'); class A { c = new OpenAI(); f() { this.c.chat.completions.create(); } }",
-        "import OpenAI from 'openai';\n"
-        "class A { constructor(private c: OpenAI) {} f() { this.c.chat.completions.create({}); } }",
+        (
+            "import OpenAI from 'openai';\n"
+            "class A { constructor(private c: OpenAI) {} f() { this.c.chat.completions.create({}); } }"
+        ),
         "import OpenAI from 'openai'; const make = () => new OpenAI(); make().chat.completions.create({});",
-        "import OpenAI from 'openai';\n"
-        "function make() { return new OpenAI(); } const c = make(); c.beta.chat.completions.stream({});",
+        (
+            "import OpenAI from 'openai';\n"
+            "function make() { return new OpenAI(); } const c = make(); c.beta.chat.completions.stream({});"
+        ),
     ],
 )
 def test_the_client_is_followed_through_names(tmp_path, text):
