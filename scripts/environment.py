@@ -19,7 +19,7 @@ def prepare(folder: Path, *requirements: str) -> Path:
         folder: where the environment lives; an existing one is kept and brought up to date.
         requirements: arguments for the installer, as for `pip install`.
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well run this file
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
     programs = folder / BIN
     if not (programs / "python").exists() and not (programs / "python.exe").exists():

@@ -55,7 +55,7 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_every_command_runs_in_order(readme: str, desk: Path) -> None:
-    """Each `$ llm-migrate` line works in the example, one after the other, and shows the lines that the README shows."""
+    """Each `$ llm-migrate` line works in the example, in order, and prints the lines that the README shows."""
     ran = 0
     for block in blocks(readme, "console"):
         for command, shown in commands(block):
