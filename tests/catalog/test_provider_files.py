@@ -8,12 +8,13 @@ import typing
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
 
 from llm_migrate.catalog.load import load_provider, provider_ids
-from llm_migrate.catalog.schema import ErrorRule, Names, Provider, Rule
+from llm_migrate.catalog.schema import ErrorRule, Names, Price, Provider, Rule
 
 OPENAI_SHAPED = "openai-chat"
 # Never 409: openai 0.28 repeats a call for ever on it.
@@ -259,6 +260,41 @@ def test_prices_are_amounts_in_their_own_currency(provider: Provider):
             assert price.endpoint is None or price.endpoint in endpoints, model.id
 
 
+def test_hours_of_prices_are_possible(provider: Provider):
+    """Hours are spans of one day on days that exist, and outside of them another price holds."""
+    for model in provider.models:
+        for price in model.prices:
+            if price.hours is None:
+                continue
+            assert price.hours.spans, model.id
+            assert all(first < last for first, last in price.hours.spans), model.id
+            assert all(1 <= day <= 7 for day in price.hours.weekdays), model.id
+            around = [p for p in model.prices if p.hours is None and _place(p) == _place(price)]
+            assert around, model.id
+
+
+def test_thinking_costs_no_less(provider: Provider):
+    """A price for output while thinking stands beside a lower one without."""
+    for model in provider.models:
+        for price in model.prices:
+            if price.thinking_output_per_mtok is not None:
+                assert price.output_per_mtok is not None, model.id
+                assert price.thinking_output_per_mtok > price.output_per_mtok, model.id
+
+
+def test_tiers_of_a_price_rise(provider: Provider):
+    """Tiers by input size stand in order, cheapest first, so that the first that fits a request is its price."""
+    for model in provider.models:
+        tiers: dict[tuple[object, ...], list[Price]] = {}
+        for price in model.prices:
+            tiers.setdefault((*_place(price), price.from_, price.until, price.hours), []).append(price)
+        for rows in tiers.values():
+            sizes = [row.up_to_input_tokens for row in rows]
+            assert None not in sizes[:-1], model.id
+            assert all(a < b for a, b in pairwise(s for s in sizes if s is not None)), model.id
+            assert [r.input_per_mtok for r in rows] == sorted(r.input_per_mtok for r in rows), model.id
+
+
 def test_models_are_possible(provider: Provider):
     """Sizes are positive and fit, days are in order, endpoints exist."""
     endpoints = {e.id for e in provider.endpoints}
@@ -292,6 +328,10 @@ def test_offers_are_possible(provider: Provider):
         assert window.from_ is None or window.until is None or window.from_ <= window.until, offer.id
         assert window.kind != "rolling" or window.hours or window.days, offer.id
         assert offer.unit != "money" or offer.currency, offer.id
+
+
+def _place(price: Price) -> tuple[str, str | None]:
+    return price.currency, price.endpoint
 
 
 def _all() -> list[Provider]:

@@ -257,16 +257,30 @@ class ErrorRule(Strict):
         return self
 
 
+class PriceHours(Strict):
+    """When in the week a price holds: the clock of `zone`, from each span's first minute to before its last."""
+
+    spans: tuple[tuple[dt.time, dt.time], ...]
+    weekdays: tuple[int, ...] = ()  # ISO: Monday is 1; empty: all
+    holidays: bool = True  # on public holidays of the vendor's country, too
+    zone: str = "Asia/Shanghai"
+
+
 class Price(Strict):
-    """A list price in the currency that is billed. Strings become Decimal; nothing is converted."""
+    """A list price in the currency that is billed. Strings become Decimal; nothing is converted.
+
+    A price with `hours` holds then, in place of the one without that is otherwise alike.
+    """
 
     currency: Literal["CNY", "USD"]
     input_per_mtok: Decimal
     output_per_mtok: Decimal | None = None
+    thinking_output_per_mtok: Decimal | None = None  # all output of a call that thinks, where it costs more
     cached_input_per_mtok: Decimal | None = None
     up_to_input_tokens: int | None = None  # tier: holds for requests up to this size
     from_: dt.date | None = Field(default=None, alias="from")
     until: dt.date | None = None
+    hours: PriceHours | None = None
     endpoint: str | None = None  # where only one endpoint bills so
     source: str
     checked: dt.date
