@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Policy:
     """The rules of one (provider, endpoint, API, model).
 
@@ -92,6 +92,9 @@ class Policy:
 
     def __hash__(self) -> int:
         return hash((id(self.provider), self.endpoint, self.api, self.model, self.today))
+
+    def __repr__(self) -> str:
+        return f"Policy({self.provider.id!r}, {self.endpoint!r}, {self.api!r}, {self.model!r}, {self.today})"
 
     @property
     def facts(self) -> ApiFacts | None:
