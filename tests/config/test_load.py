@@ -11,9 +11,10 @@ import pytest
 from llm_migrate.catalog.schema import Auth
 from llm_migrate.config import Config, Secret, load_config
 from llm_migrate.config import load as loading
+from llm_migrate.config.target import PAIRED
 from llm_migrate.errors import ConfigError
 from llm_migrate.wire import exchange
-from llm_migrate.wire.auth import sign
+from llm_migrate.wire.auth import Signed, Unsigned, sign
 
 AZURE = '[targets.a]\nprovider = "azure-openai"\nendpoint = "https://r.openai.azure.com'
 TARGETS = '[targets.a]\nprovider = "zhipu"\n[targets.b]\nprovider = "kimi"\n'
@@ -226,7 +227,9 @@ def test_a_dialect_that_is_not_spoken_is_refused(tmp_path):
 def test_what_the_configuration_accepts_the_wire_can_do():
     """The dialects and signatures that are let through are those that exist."""
     assert set(exchange.DIALECTS) == loading.DIALECTS
+    request = Unsigned("POST", "https://x.test/", (("content-type", "application/json"),), b"{}")
     for kind in loading.AUTH_KINDS:
-        assert sign(Auth(id="a", kind=kind), Secret("k"))
+        key = Secret("ID:SECRET" if kind in PAIRED else "ID.SECRET")
+        assert sign(Auth(id="a", kind=kind), key, request, now_s=0.0) != Signed()
     with pytest.raises(ConfigError):
-        sign(Auth(id="a", kind="tc3-hmac-sha256"), Secret("k"))
+        sign(Auth(id="a", kind="baidu-iam"), Secret("ID:SECRET"), request, now_s=0.0)

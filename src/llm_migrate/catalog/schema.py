@@ -79,6 +79,7 @@ class Auth(Strict):
     ]
     env: tuple[str, ...] = ()  # most usual first
     pair_env: tuple[tuple[str, str], ...] = ()
+    service: str = ""  # the product that a signature is bound to, where the scheme names one
     note: str = ""
     source: str = ""
 

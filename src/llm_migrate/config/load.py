@@ -15,13 +15,15 @@ from llm_migrate.catalog.strict import load_toml
 from llm_migrate.config.file import ChainTable, ConfigFile, TargetTable
 from llm_migrate.config.place import find_place
 from llm_migrate.config.secret import CredentialSource, parse_source
-from llm_migrate.config.target import REFERENCE, Chain, Config, Target, nearest
+from llm_migrate.config.target import PAIRED, REFERENCE, Chain, Config, Target, nearest
 from llm_migrate.errors import ConfigError, CredentialError, UsageError
 
 FILE_NAME: Final = "llm-migrate.toml"
 VARIABLE: Final = "LLM_MIGRATE_CONFIG"
 DIALECTS: Final = frozenset({"openai-chat"})  # those that the wire speaks
-AUTH_KINDS: Final = frozenset({"bearer", "azure-key", "entra"})  # those that the wire signs
+AUTH_KINDS: Final = frozenset(
+    {"bearer", "azure-key", "entra", "jwt-hs256-zhipu"}  # those that the wire signs
+)
 
 _MINIMAL: Final = """\
     [targets.main]
@@ -154,7 +156,8 @@ def _target(name: str, table: TargetTable, source: CredentialSource | None = Non
     _require_dialect(name, provider, place.endpoint)
     auth = _auth(name, provider, place.endpoint, table.auth)
     if source is None:
-        source = parse_source(table.api_key) if table.api_key else CredentialSource("env", auth.env)
+        pairs = auth.pair_env if auth.kind in PAIRED else ()
+        source = parse_source(table.api_key) if table.api_key else CredentialSource("env", auth.env, pairs)
     if source.is_ambient and not place.own_host and not table.trust_host:
         # A file out of a cloned repository must not send a key of this machine to a host of its own choice.
         raise CredentialError(

@@ -18,6 +18,7 @@ SourceKind: TypeAlias = Literal["env", "file", "plain"]
 _KINDS: Final[dict[str, SourceKind]] = {"env": "env", "file": "file", "plain": "plain"}
 
 FORMS: Final = "write env:NAME, file:PATH or plain:..."
+_PAIR: Final = ":"  # stands between an id and its secret; no vendor's id holds one
 
 
 @final
@@ -32,6 +33,17 @@ class Secret:
     def reveal(self) -> str:
         """Return the key itself."""
         return self._value
+
+    def pair(self) -> tuple[str, str]:
+        """Return an id and its secret, written `ID:SECRET`.
+
+        Raises:
+            CredentialError: there are no two parts.
+        """
+        key_id, _, secret = self._value.partition(_PAIR)
+        if not (key_id and secret):
+            raise CredentialError("this way to sign takes two keys: write ID:SECRET, or env:NAME+NAME")
+        return key_id, secret
 
     def __repr__(self) -> str:
         return "Secret('***')"
@@ -55,10 +67,12 @@ class CredentialSource:
     Attributes:
         kind: environment, file, or the configuration itself.
         names: variables to try in order, the path, or the key.
+        pairs: variables that hold an id and its secret, tried after `names`; they make a key `ID:SECRET`.
     """
 
     kind: SourceKind
     names: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_ambient(self) -> bool:
@@ -78,7 +92,7 @@ class CredentialSource:
             case "plain":
                 value = self.names[0]
             case "env":
-                value = _from_environment(target, self.names, environ)
+                value = _from_environment(target, self.names, self.pairs, environ)
             case "file":
                 value = _from_file(target, Path(self.names[0]).expanduser())
         if not value.isascii() or not value.isprintable() or " " in value:
@@ -87,7 +101,7 @@ class CredentialSource:
         return Secret(value)
 
     def _origin(self) -> str:
-        return "api_key" if self.kind == "plain" else " or ".join(self.names)
+        return "api_key" if self.kind == "plain" else " or ".join(_spoken(self.names, self.pairs))
 
 
 def parse_source(text: str) -> CredentialSource:
@@ -102,19 +116,38 @@ def parse_source(text: str) -> CredentialSource:
         raise ValueError(f"a key does not stand in this file as it is: {FORMS}")
     if not rest.strip():
         raise ValueError(f"nothing after {kind}:")
+    if kind == "env" and "+" in rest:
+        key_id, _, secret = (part.strip() for part in rest.partition("+"))
+        if not (key_id and secret):
+            raise ValueError("two names are needed around the + of env:NAME+NAME")
+        return CredentialSource("env", (), ((key_id, secret),))
     return CredentialSource(kind, (rest if kind == "plain" else rest.strip(),))
 
 
-def _from_environment(target: str, names: tuple[str, ...], environ: Mapping[str, str]) -> str:
-    if not names:
+def _from_environment(
+    target: str, names: tuple[str, ...], pairs: tuple[tuple[str, str], ...], environ: Mapping[str, str]
+) -> str:
+    if not names and not pairs:
         raise CredentialError(f'{target}: no key: the catalog knows no variable for it; add  api_key = "env:NAME"')
+    values = {name: environ.get(name, "").strip() for name in (*names, *(name for pair in pairs for name in pair))}
     for name in names:
-        value = environ.get(name, "").strip()
-        if value:
-            return value
-    first, *others = names
+        if values[name]:
+            return values[name]
+    for pair in pairs:
+        key_id, secret = (values[name] for name in pair)
+        if key_id and secret:
+            return f"{key_id}{_PAIR}{secret}"
+    for pair in pairs:
+        lacking = [name for name in pair if not values[name]]
+        if len(lacking) == 1:
+            raise CredentialError(f"{target}: half a key: set {lacking[0]} as well")
+    first, *others = _spoken(names, pairs)
     more = f" (or {', '.join(others)})" if others else ""
     raise CredentialError(f"{target}: no key: set {first}{more}")
+
+
+def _spoken(names: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> list[str]:
+    return [*names, *(" and ".join(pair) for pair in pairs)]
 
 
 def _from_file(target: str, path: Path) -> str:

@@ -16,11 +16,13 @@ from typing import Final, Literal, TypeAlias
 from llm_migrate.catalog.policy import find_model, suggest_model
 from llm_migrate.catalog.schema import Api, Auth, Endpoint, Provider
 from llm_migrate.config.secret import CredentialSource, Secret
-from llm_migrate.errors import ConfigError
+from llm_migrate.errors import ConfigError, CredentialError
 
 Adapt: TypeAlias = Literal["strict", "warn", "silent"]
 Order: TypeAlias = Literal["ordered"]
 
+# Ways to sign that take an id and its secret.
+PAIRED: Final = frozenset({"jwt-hs256-sensenova", "tc3-hmac-sha256", "bce-auth-v1"})
 REFERENCE: Final = "openai"  # the provider whose model ids programs ask for, so that it needs no mapping
 
 
@@ -52,9 +54,15 @@ class Target:
         """Return the key, read now.
 
         Raises:
-            CredentialError: no key; names the variable to set.
+            CredentialError: no key, or one where two are needed; names the variable to set.
         """
-        return self.source.read(self.name, os.environ)
+        secret = self.source.read(self.name, os.environ)
+        if self.auth.kind in PAIRED:
+            try:
+                secret.pair()
+            except CredentialError as e:
+                raise CredentialError(f"{self.name}: {e}") from None
+        return secret
 
     @property
     def dialect(self) -> str:

@@ -87,14 +87,21 @@ def read_error(target: Target, outgoing: Outgoing, status: int, headers: Mapping
 
 def scrub(body: bytes, target: Target, outgoing: Outgoing) -> bytes:
     """Return a vendor's text without the key and the address that it was asked with."""
-    for name, value in outgoing.headers:
-        if name in _SECRET_HEADERS:
-            key = value.removeprefix("Bearer ").encode()
-            body = body.replace(key, b"***") if len(key) >= _LEAST_SECRET else body
+    for key in sorted(_keys(outgoing), key=len, reverse=True):
+        body = body.replace(key.encode(), b"***") if len(key) >= _LEAST_SECRET else body
     url = urlsplit(target.base_url)
     for address in (url.netloc, url.hostname or ""):
         body = body.replace(address.encode(), target.name.encode()) if len(address) > 3 else body
     return body
+
+
+def _keys(outgoing: Outgoing) -> set[str]:
+    """Return all that a vendor was shown as proof, and what it was made of."""
+    keys = {value.removeprefix("Bearer ") for name, value in outgoing.headers if name in _SECRET_HEADERS}
+    if outgoing.secret is not None:
+        whole = outgoing.secret.reveal()
+        keys |= {whole, *whole.split(":", 1)}
+    return keys
 
 
 def complete_chat(body: Table, target: Target, outgoing: Outgoing) -> Mapping[str, JsonValue] | None:

@@ -6,15 +6,17 @@ Pure: no socket and no clock. The engine imports its names from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlencode
 
 from llm_migrate.catalog.policy import Effect, Policy, Ruling, judge
 from llm_migrate.config import Secret, Target
 from llm_migrate.config.target import Adapt
 from llm_migrate.wire.answer import read_answer
+from llm_migrate.wire.auth import Unsigned, sign
 from llm_migrate.wire.call import Call, parse_call
-from llm_migrate.wire.dialects import openai_chat
+from llm_migrate.wire.dialect import DIALECTS
 from llm_migrate.wire.event import DONE, Chunk, Done, Event, Fault, encode_event, error_event
 from llm_migrate.wire.failure import OpenAIError, Outcome, RefusedError
 from llm_migrate.wire.outgoing import Answer, Outgoing
@@ -44,25 +46,6 @@ _NAME: Final = re.compile(r"[\w.$*-]{1,64}", re.ASCII)
 _MAX_HEADER: Final = 2000
 
 
-class Dialect(Protocol):
-    """What a module of `dialects` offers."""
-
-    def write_url(self, target: Target, call: Call, *, model: str) -> str:
-        """Return the whole address for a call."""
-        ...
-
-    def write_headers(self, target: Target, call: Call, *, secret: Secret) -> tuple[tuple[str, str], ...]:
-        """Return all headers."""
-        ...
-
-    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
-        """Return the request's body with every ruling applied."""
-        ...
-
-
-DIALECTS: Final[Mapping[str, Dialect]] = {"openai-chat": openai_chat}
-
-
 def prepare(target: Target, call: Call, *, model: str, adapt: Adapt, secret: Secret, now_s: float) -> Outgoing:
     """Return the HTTP request that says a call to a target.
 
@@ -76,25 +59,30 @@ def prepare(target: Target, call: Call, *, model: str, adapt: Adapt, secret: Sec
 
     Raises:
         RefusedError: the vendor cannot do what was asked, or only with a loss and `adapt` is "strict".
+        CredentialError: the key is not of the form that the target's way to sign needs.
     """
     dialect = DIALECTS[target.dialect]
     url = dialect.write_url(target, call, model=model)
-    headers = dialect.write_headers(target, call, secret=secret)
+    headers = dialect.write_headers(call)
     if call.api == "models":
-        return Outgoing("GET", url, headers, b"", stream=False, model=model, now_s=now_s)
-    policy = Policy(target.provider, target.endpoint.id, call.api, model)
-    rulings = judge(policy, call.body)
-    _check(target, rulings, adapt)
+        request, rulings = Unsigned("GET", url, headers), list[Ruling]()
+    else:
+        policy = Policy(target.provider, target.endpoint.id, call.api, model)
+        rulings = judge(policy, call.body)
+        _check(target, rulings, adapt)
+        request = Unsigned("POST", url, headers, dialect.write_body(target, call, rulings, policy))
+    signed = sign(target.auth, secret, request, now_s=now_s)
     return Outgoing(
-        "POST",
-        url,
-        headers,
-        dialect.write_body(target, call, rulings, policy),
+        request.method,
+        f"{url}{'&' if '?' in url else '?'}{urlencode(signed.query)}" if signed.query else url,
+        headers + signed.headers,
+        request.body,
         stream=call.stream,
         model=model,
         rulings=tuple(rulings),
         adapted=_summary(rulings),
         now_s=now_s,
+        secret=secret,
     )
 
 

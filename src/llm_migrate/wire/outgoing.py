@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from llm_migrate.catalog.policy import Ruling
 from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.config import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Outgoing:
         rulings: what the judge said of the request.
         adapted: what was changed, for the header `x-llm-migrate-adapted`; "" if nothing.
         now_s: Unix time of the request, for answers that carry none.
+        secret: the credential, so that no answer that repeats it is passed on.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Outgoing:
     rulings: tuple[Ruling, ...] = ()
     adapted: str = ""
     now_s: float = 0.0
+    secret: Secret | None = field(default=None, repr=False)
 
     def made_up_id(self, prefix: str) -> str:
         """Return an id for an answer that has none; the same one for the same request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from llm_migrate.wire.auth.sign import sign
+from llm_migrate.wire.auth.request import Signed, Unsigned
+from llm_migrate.wire.auth.sign import SIGNERS, sign
 
-__all__ = ["sign"]
+__all__ = ["SIGNERS", "Signed", "Unsigned", "sign"]

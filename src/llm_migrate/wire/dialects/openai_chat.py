@@ -15,8 +15,7 @@ import orjson
 from llm_migrate._version import __version__
 from llm_migrate.catalog.policy import Policy, Ruling, apply, judge
 from llm_migrate.catalog.schema import JsonValue
-from llm_migrate.config import Secret, Target
-from llm_migrate.wire.auth import sign
+from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.conversation import Turn, to_vendor
 from llm_migrate.wire.failure import refuse
@@ -36,9 +35,9 @@ def write_url(target: Target, call: Call, *, model: str) -> str:
     return f"{target.base_url}{deployment}{path}?api-version={target.api_version}"
 
 
-def write_headers(target: Target, call: Call, *, secret: Secret) -> tuple[tuple[str, str], ...]:
-    """Return all headers; none comes from the caller."""
-    common = (("accept", "application/json"), ("user-agent", _USER_AGENT), *sign(target.auth, secret))
+def write_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """Return all headers but the proof of who calls; none comes from the caller."""
+    common = (("accept", "application/json"), ("user-agent", _USER_AGENT))
     return common if call.api == "models" else (("content-type", "application/json"), *common)
 
 

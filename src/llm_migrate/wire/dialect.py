@@ -1,0 +1,55 @@
+"""Which module speaks which API shape: one row a dialect.
+
+A dialect that is OpenAI's own shape reads nothing by itself; the others also turn answers and events into OpenAI's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from llm_migrate.catalog.policy import Policy, Ruling
+from llm_migrate.config import Target
+from llm_migrate.wire.call import Call
+from llm_migrate.wire.complete import Table
+from llm_migrate.wire.dialects import openai_chat
+
+
+class Dialect(Protocol):
+    """What a module of `dialects` offers."""
+
+    def write_url(self, target: Target, call: Call, *, model: str) -> str:
+        """Return the whole address for a call."""
+        ...
+
+    def write_headers(self, call: Call) -> tuple[tuple[str, str], ...]:
+        """Return all headers but the proof of who calls."""
+        ...
+
+    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
+        """Return the request's body with every ruling applied.
+
+        Raises:
+            RefusedError: it cannot be said in this shape.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """What a dialect of another shape than OpenAI's offers besides.
+
+    What it returns need not be complete: R11 is kept for all dialects alike. A failure comes back as `{"error": ...}`,
+    or as it is where `find_failure` knows its form.
+    """
+
+    def read_answer(self, body: Table, call: Call) -> Table:
+        """Return a whole answer as a chat completion."""
+        ...
+
+    def read_event(self, event: Table, call: Call) -> Table:
+        """Return one event of a stream as a chunk."""
+        ...
+
+
+DIALECTS: Final[Mapping[str, Dialect]] = {"openai-chat": openai_chat}
+READERS: Final[Mapping[str, Reader]] = {}
