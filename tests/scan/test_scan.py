@@ -180,3 +180,19 @@ def test_a_missing_path_is_refused(tmp_path):
     """A path that does not exist is named."""
     with pytest.raises(UsageError, match="gone: no such file or folder"):
         scan([tmp_path / "gone"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "switched"),
+    [
+        ("a.py", 'f(model="glm" if LLM_PROVIDER == "zhipu" else "gpt-4o")\ng(model="gpt-4")\n', [True, False]),
+        ("a.ts", 'f({ model: LLM_PROVIDER === "zhipu" ? "glm" : "gpt-4o" });\ng({ model: "gpt-4" });\n', [True, False]),
+        (".env", "LLM_PROVIDER=zhipu\nOPENAI_API_KEY=\n", [True]),
+        (".env", "OPENAI_API_KEY=\n", [False]),
+    ],
+)
+def test_places_behind_the_switch_are_marked(tmp_path, name, text, switched):
+    """What a rewrite left behind `LLM_PROVIDER` is reported as switched, other places of the file are not."""
+    findings = scan_text(tmp_path, text, name, from_providers=["openai"])
+
+    assert [finding.switched for finding in findings] == switched

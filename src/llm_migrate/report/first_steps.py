@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from llm_migrate.scan.finding import Finding, ScanResult
 
@@ -37,31 +37,35 @@ def _steps(findings: Sequence[Finding]) -> Iterator[Step]:
     if legacy:
         what = f"Move {_count(len(legacy), 'call')} from the SDK's old interface to its current one."
         yield Step(what, _where(legacy))
-    yield from _retired(findings)
+    gone, ending = _ends(findings)
+    if gone:
+        yield Step(f"Replace models that no longer answer: {_list(gone)}.", _where(_all(gone)))
     yield from _blocked(findings)
     yield from _addresses(findings)
+    if ending:
+        yield Step(f"Plan for models that will end: {_list(ending)}.", _where(_all(ending)))
     yield from _losses(findings)
     if findings and not findings[0].compat:
         yield Step("Run again with --to PROVIDER to see what breaks there; `llm-migrate providers` lists them.")
 
 
-def _retired(findings: Sequence[Finding]) -> Iterator[Step]:
-    """Models that have an end, those that are gone before those that will be."""
-    told: dict[str, list[Finding]] = defaultdict(list)
+_Ends: TypeAlias = dict[str, list[Finding]]  # what is said of a model -> where it is named
+
+
+def _ends(findings: Sequence[Finding]) -> tuple[_Ends, _Ends]:
+    """Return the models that are gone, and those that will be."""
+    told: _Ends = defaultdict(list)
     for finding in findings:
-        if finding.hit.kind != "model":
-            continue
-        for note in finding.compat[0].notes if finding.compat else ():
-            if note.subject == "retirement":
-                told[note.advice.partition(":")[0]].append(finding)
+        if finding.hit.kind == "model" and finding.compat:
+            for note in finding.compat[0].notes:
+                if note.subject == "retirement":
+                    told[note.advice.partition(":")[0]].append(finding)
     gone = {advice: rows for advice, rows in told.items() if "retired" in advice}
-    ending = {advice: rows for advice, rows in told.items() if "retired" not in advice}
-    if gone:
-        rows = [row for group in gone.values() for row in group]
-        yield Step(f"Replace models that no longer answer: {_list(gone)}.", _where(rows))
-    if ending:
-        rows = [row for group in ending.values() for row in group]
-        yield Step(f"Plan for models that will end: {_list(ending)}.", _where(rows))
+    return gone, {advice: rows for advice, rows in told.items() if advice not in gone}
+
+
+def _all(ends: _Ends) -> list[Finding]:
+    return [row for rows in ends.values() for row in rows]
 
 
 def _blocked(findings: Sequence[Finding]) -> Iterator[Step]:
@@ -113,7 +117,7 @@ def _where(rows: Sequence[Finding]) -> str:
     return ", ".join(places[:_PLACES]) + more
 
 
-def _list(told: dict[str, list[Finding]]) -> str:
+def _list(told: _Ends) -> str:
     texts = sorted(told, key=lambda advice: -len(told[advice]))
     more = f" and {len(texts) - _PLACES} more" if len(texts) > _PLACES else ""
     return ", ".join(texts[:_PLACES]) + more

@@ -46,10 +46,12 @@ def _head(result: ScanResult) -> Iterator[Line]:
     touched = len({finding.file for finding in result.findings})
     text = f"{_count(len(result.findings), 'place')} in {_count(touched, 'file')} (of {result.files:,} looked at)"
     targets = [row.target for row in result.findings[0].compat]
-    unsure = sum(finding.hit.confidence != "certain" for finding in result.findings)
+    unsure = sum(f.hit.confidence != "certain" and not f.switched for f in result.findings)
     yield [(text, "bold"), (f", judged against {' and '.join(targets)}" if targets else "", "")]
     if unsure:
         yield [(f"{unsure:,} of them marked ? are likely, not certain.", "dim")]
+    if any(finding.switched for finding in result.findings):
+        yield [("Places marked ~ are behind the switch LLM_PROVIDER.", "dim")]
 
 
 def _files(result: ScanResult, width: int) -> Iterator[Line]:
@@ -83,6 +85,7 @@ def _place(finding: Finding, width: int, told: dict[str, int]) -> Iterator[Line]
     text = _shorten(finding.text, room)
     place = f"{finding.line}:{finding.column}"
     marks = "?" if finding.hit.confidence != "certain" else " "
+    marks = "~" if finding.switched else marks
     line: Line = [(f"{place:>9}{marks} ", "dim"), (f"{finding.hit.kind:<{_KIND_WIDTH}}  ", "magenta")]
     if verdicts:
         yield [*line, (f"{text:<{room}}  ", ""), *verdicts]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from llm_migrate.scan import notebook
+from llm_migrate.scan.branches import is_behind, switched_spans
 from llm_migrate.scan.finding import Document, Entry, Finding, Hit, Skipped
 from llm_migrate.scan.language import language_of
 from llm_migrate.scan.listing import Listed
@@ -99,7 +100,9 @@ class Examiner:
             hits, reason = _ask(context)
         except UnreadableError as e:
             return Outcome(skipped=(Skipped(path, str(e)),))
-        findings = tuple(to_findings(document, hits, self._vocabulary, ignored=item.listed.ignored))
+        spans = switched_spans(context)
+        located = to_findings(document, hits, self._vocabulary, ignored=item.listed.ignored)
+        findings = tuple(replace(f, switched=True) if is_behind(f.hit, spans) else f for f in located)
         if reason is None:
             reason = _syntax_error(context) if findings else None
         skipped = (Skipped(path, reason),) if reason else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -36,12 +36,17 @@ def parse(text: str, language: str) -> Node:
 
 
 def collect(root: Node, language: str, kinds: frozenset[str]) -> dict[str, list[Node]]:
-    """Return the nodes of some kinds, each list in the order of the file."""
-    wanted = _known_kinds(GRAMMARS[language], kinds | {ERROR_KIND})
-    nodes: dict[str, list[Node]] = {kind: [] for kind in wanted}
-    for node in root.find_all({"rule": {"any": [{"kind": kind} for kind in wanted]}}):
+    """Return the nodes of some kinds by kind, each list in the order of the file, with the places of syntax errors."""
+    nodes: dict[str, list[Node]] = defaultdict(list)
+    for node in find_kinds(root, language, kinds | {ERROR_KIND}):
         nodes[node.kind()].append(node)
     return nodes
+
+
+def find_kinds(root: Node, language: str, kinds: frozenset[str]) -> list[Node]:
+    """Return all nodes of some kinds in the order of the file; kinds that the grammar lacks are passed over."""
+    wanted = _known_kinds(GRAMMARS[language], kinds)
+    return root.find_all({"rule": {"any": [{"kind": kind} for kind in wanted]}}) if wanted else []
 
 
 @cache
@@ -59,8 +64,3 @@ def _has_kind(node: Node, kind: str) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def text_of(nodes: Iterable[Node]) -> list[str]:
-    """Return the source of some nodes."""
-    return [node.text() for node in nodes]
