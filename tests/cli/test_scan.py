@@ -66,6 +66,7 @@ def test_fail_on_sets_the_exit_code(tmp_path, level, source, code):
         ([".", "--format", "sarif"], "'sarif'"),
         ([".", "-o", "no/such/folder/x"], "cannot write no/such/folder/x"),
         ([".", "--jobs", "0"], "--jobs"),
+        ([".", "--fail-on", "blocked"], "name a target with --to"),
     ],
 )
 def test_wrong_use_is_one_message_and_exit_2(tmp_path, arguments, message):

@@ -52,6 +52,8 @@ def command(
       llm-migrate scan . --to zhipu --format json -o findings.json
       llm-migrate scan . --to zhipu --fail-on blocked      (in CI)
     """  # noqa: D301 - click wants the character
+    if fail_on in ("lossy", "blocked") and not targets:
+        raise click.UsageError(f"--fail-on {fail_on} needs a verdict: name a target with --to")
     progress = _Progress()
     result = scan(
         paths or (".",),

@@ -29,8 +29,5 @@ def switched_spans(context: FileContext) -> list[tuple[int, int]]:
 
 
 def is_behind(hit: Hit, spans: list[tuple[int, int]]) -> bool:
-    """Say whether a place is in such a branch, or is a call that has one among its arguments."""
-    return any(
-        start <= hit.start < end or (hit.kind in ("api-call", "client", "wrapper") and hit.start <= start < hit.end)
-        for start, end in spans
-    )
+    """Say whether a place is in such a branch, or has one inside, as a call has among its arguments."""
+    return any(start <= hit.start < end or hit.start <= start < hit.end for start, end in spans)
