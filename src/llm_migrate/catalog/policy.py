@@ -201,7 +201,7 @@ def _bind(policy: Policy) -> _Bound:
         params=params,
         unlisted=unlisted,
         defaults=bind_defaults(scope, facts.defaults),
-        turns=bind_turns(scope, facts.messages),
+        turns=bind_turns(scope, facts.messages_for(policy.endpoint)),
         worst=worst,
     )
 

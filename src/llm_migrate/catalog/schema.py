@@ -6,6 +6,7 @@ Nothing here knows a vendor. An unknown fact is left out: absent never means zer
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias, cast
@@ -187,9 +188,15 @@ class ApiFacts(Strict):
     params: dict[str, tuple[Rule, ...]] = {}
     defaults: tuple[Default, ...] = ()
     messages: MessageRules = MessageRules()
+    messages_at: dict[str, MessageRules] = {}  # glob of endpoints -> the rules that hold there instead
     max_batch: int | None = None  # inputs in one embeddings call
     advice: str = ""
     source: str = ""
+
+    def messages_for(self, endpoint: str) -> MessageRules:
+        """Return what an endpoint demands of messages."""
+        found = (rules for glob, rules in self.messages_at.items() if fnmatch.fnmatchcase(endpoint, glob))
+        return next(found, self.messages)
 
     @model_validator(mode="before")
     @classmethod

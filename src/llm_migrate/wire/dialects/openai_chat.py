@@ -52,7 +52,7 @@ def write_body(target: Target, call: Call, rulings: Sequence[Ruling], policy: Po
     facts = policy.facts
     if facts is not None and "messages" in out:
         turns = cast("list[Turn]", out["messages"])
-        out["messages"] = cast("JsonValue", to_vendor(turns, facts.messages, rulings, policy))
+        out["messages"] = cast("JsonValue", to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy))
     if call.stream:
         if _counts_when_asked(target, call, policy):
             # The ledger needs the count even if the caller does not; the stream reader takes it out again.
