@@ -219,6 +219,15 @@ def test_what_a_vendor_said_weighs_more_than_what_was_never_sent(tmp_path):
     assert play.headers["x-llm-migrate-fallback-reason"] == "limited, request"
 
 
+def test_a_refusal_weighs_more_than_a_dead_line(tmp_path):
+    """When one target cannot be reached and the other cannot take the request, the caller learns what to mend."""
+    config = two_targets(tmp_path, second='provider = "zhipu"\ntrust_host = true')
+    play = Play(config, limits=Limits(target_attempts=1)).against([REFUSED])
+
+    assert play.reply.status == 404
+    assert '[models."gpt-4o"]' in play.error["message"]
+
+
 def test_a_giant_body_is_not_held(config, monkeypatch):
     """A body over the limit is given up as soon as the limit is passed (R7)."""
     monkeypatch.setattr(call_module, "MAX_BODY_BYTES", 1000)

@@ -97,15 +97,16 @@ def run(call: Call, plan: Plan, journey: Journey) -> Steps:
     """
     route = _Route(call, plan, journey)
     last: OpenAIError | None = None
+    heaviest = 0
     for index, target in enumerate(plan.targets):
         others = plan.targets[index + 1 :]
         sent_before = len(journey.attempts)
         error = yield from route.serve(target, others)
         if error is None:
             return
-        # What a vendor said weighs more than what we could not even send.
-        if last is None or len(journey.attempts) > sent_before:
-            last = error
+        weight = _weight(error, asked=len(journey.attempts) > sent_before)
+        if weight >= heaviest:
+            last, heaviest = error, weight
         journey.reasons.append(error.outcome)
         if route.failed:
             break
@@ -349,6 +350,13 @@ class _Source:
         if len(plain) > MAX_BODY_BYTES:
             return [Fault(_broken(self._target, "one piece of the stream is too large"))]
         return self._reader.feed(plain)
+
+
+def _weight(error: OpenAIError, *, asked: bool) -> int:
+    """Rank errors by what they tell the caller: a vendor's word, then why a request cannot go, then a dead line."""
+    if error.outcome == "unsent":
+        return 0
+    return 2 if asked else 1
 
 
 def _context_tokens(target: Target, model: str) -> int | None:
