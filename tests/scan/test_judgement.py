@@ -214,4 +214,4 @@ def test_wrappers_are_judged_with_their_model():
 
 def test_targets_are_read_with_aliases():
     """`--to` takes ids and aliases, with a model after the first colon."""
-    assert (parse_target("GLM").text, parse_target("zhipu:glm-4:x").model) == ("zhipu", "glm-4:x")
+    assert (parse_target("GLM").text, parse_target("azure:my:dep").model) == ("zhipu", "my:dep")

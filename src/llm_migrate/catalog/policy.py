@@ -8,6 +8,7 @@ Pure: no I/O, no clock, nothing of any one vendor.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,7 @@ from llm_migrate.catalog.ruling import (
 )
 from llm_migrate.catalog.schema import Api, ApiFacts, Endpoint, Model, Provider, Rule
 from llm_migrate.catalog.turns import BoundTurns, bind_turns, judge_turns
+from llm_migrate.errors import UsageError
 
 __all__ = [
     "OPEN",
@@ -144,6 +146,19 @@ def find_model(provider: Provider, model: str) -> Model | None:
     """Return the catalog's entry for an id, whatever its case; None if it is not listed."""
     wanted = model.lower()
     return next((m for m in provider.models if m.id.lower() == wanted), None)
+
+
+def require_model(provider: Provider, model: str) -> None:
+    """Do nothing for a model that the provider is known to serve, or whose name only a customer can know.
+
+    Raises:
+        UsageError: an unlisted id; the message names the nearest ones.
+    """
+    if provider.deployments or find_model(provider, model) is not None:
+        return
+    near = difflib.get_close_matches(model, [m.id for m in provider.models], n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UsageError(f"{provider.id}: {model}: unknown model{hint}  (llm-migrate providers {provider.id} --models)")
 
 
 def suggest_model(provider: Provider, openai_model: str) -> tuple[str, str] | None:

@@ -383,6 +383,7 @@ class Provider(Strict):
     name: str
     aliases: tuple[str, ...] = ()
     dialect: str
+    deployments: bool = False  # models are called as each customer called them
     zone: str | None = None
     home: str = ""
     endpoints: tuple[Endpoint, ...]

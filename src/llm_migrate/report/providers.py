@@ -41,7 +41,7 @@ def list_section(providers: Sequence[Provider], today: dt.date) -> Section:
         ("provider", "name", "open to", "live models", "key"),
         tuple(rows),
         ("", "llm-migrate providers NAME  shows all that is known of one."),
-        fixed=(0, 4),
+        fixed=(0, 2, 4),
     )
 
 
@@ -101,7 +101,7 @@ def _reach(provider: Provider, today: dt.date) -> str:
     """Say which regions have an endpoint that is open and needs no plan of its own."""
     regions = dict.fromkeys(e.region for e in provider.endpoints if _is_open(e, today) and e.plan is None)
     closed = sum(not _is_open(e, today) for e in provider.endpoints)
-    return (", ".join(regions) or "nobody") + (f"\n{closed} former" if closed else "")
+    return (",\n".join(regions) or "nobody") + (f"\n{closed} former" if closed else "")
 
 
 def _is_open(endpoint: Endpoint, today: dt.date) -> bool:
@@ -124,10 +124,11 @@ def _head(provider: Provider) -> Section:
 
 
 def _endpoints(provider: Provider, today: dt.date) -> Section:
-    # The address stands below the id: side by side they do not fit into 80 columns.
-    rows = tuple((f"{e.id}\n{e.base_url}", e.region, _endpoint_state(e, today)) for e in provider.endpoints)
-    notes = dict.fromkeys(f"{e.id}: {e.note}" for e in provider.endpoints if e.note)
-    return Section("Endpoints", ("endpoint", "region", "state"), rows, tuple(notes), fixed=(0, 1))
+    def about(endpoint: Endpoint) -> str:
+        known = f"{endpoint.id}: {endpoint.region}, {_endpoint_state(endpoint, today)}"
+        return f"{known}. {endpoint.note}" if endpoint.note else known
+
+    return Section("Endpoints", items=tuple((e.base_url, about(e)) for e in provider.endpoints))
 
 
 def _endpoint_state(endpoint: Endpoint, today: dt.date) -> str:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import IO
 
 _GAP = 2  # blanks between columns
+_BELOW = " " * 6  # before the text of an item
 _NARROWEST = 9  # columns are not squeezed below this
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A title with a table, or with lines, or both.
+    """A title with items, a table, or lines, in this order.
 
     Attributes:
         title: heading; "" for none.
@@ -25,6 +26,7 @@ class Section:
         rows: cells, as many a row as there are columns.
         lines: paragraphs below the table.
         fixed: indices of columns whose cells are never broken (addresses, ids).
+        items: a word that is never broken, however long (an address), and the text below it.
     """
 
     title: str
@@ -32,6 +34,7 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     lines: tuple[str, ...] = ()
     fixed: tuple[int, ...] = ()
+    items: tuple[tuple[str, str], ...] = ()
 
 
 def print_sections(sections: Sequence[Section], stream: IO[str], *, width: int, colour: bool) -> None:
@@ -54,6 +57,8 @@ def plain_text(sections: Sequence[Section], width: int) -> str:
     blocks: list[str] = []
     for section in sections:
         lines = [section.title] if section.title else []
+        for word, text in section.items:
+            lines += [f"  {word}", *textwrap.wrap(text, width, initial_indent=_BELOW, subsequent_indent=_BELOW)]
         if section.columns:
             lines += _table_lines(section, width)
         for paragraph in section.lines:
@@ -104,6 +109,9 @@ def _print_rich(sections: Sequence[Section], stream: IO[str], width: int, colour
                 console.print()
             if section.title:
                 console.print(Text(section.title, style="bold"))
+            for word, text in section.items:
+                console.print(Text(f"  {word}", style="cyan"), soft_wrap=True)
+                console.print(Padding(Text(text), (0, 0, 0, len(_BELOW))))
             if section.columns:
                 table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", show_edge=False)
                 for i, head in enumerate(section.columns):

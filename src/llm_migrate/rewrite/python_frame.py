@@ -20,7 +20,8 @@ from typing import Final
 from llm_migrate.rewrite.proposal import Need
 from llm_migrate.rewrite.python_source import PythonSource
 from llm_migrate.rewrite.splice import Edit
-from llm_migrate.rewrite.target import SWITCH, Move
+from llm_migrate.rewrite.target import Move
+from llm_migrate.scan.finding import SWITCH
 
 MODEL_FUNCTION: Final = "llm_model"
 _BLANK: Final = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*")

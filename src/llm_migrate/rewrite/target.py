@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from llm_migrate.catalog.load import find_provider, load_provider
-from llm_migrate.catalog.policy import Policy, Unknown, find_model, suggest_model
+from llm_migrate.catalog.policy import Policy, Unknown, find_model, require_model, suggest_model
 from llm_migrate.catalog.schema import Api, Endpoint, Provider
 from llm_migrate.errors import UsageError
 
 # Programs are written for this provider's SDK, which the `endpoint` strategy keeps.
 SDK_PROVIDER: Final = "openai"
-SWITCH: Final = "LLM_PROVIDER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def parse_move(to: str, *, source: str = SDK_PROVIDER, replace: bool = False, pa
         raise UsageError(f"{target.id}: the catalog names no variable for its key")
     prefix = names[0].removesuffix("_API_KEY").removesuffix("_KEY")
     if model:
-        _check_model(target, model)
+        require_model(target, model)
     return Move(
         source=load_provider(find_provider(source).id),
         target=target,
@@ -124,17 +122,9 @@ def _endpoint(target: Provider) -> Endpoint:
     )
 
 
-def _check_model(target: Provider, model: str) -> None:
-    if find_model(target, model) is not None:
-        return
-    near = difflib.get_close_matches(model, [m.id for m in target.models], n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UsageError(f"{target.id}: {model}: unknown model{hint}  (llm-migrate providers {target.id} --models)")
-
-
 def _pair(target: Provider, text: str) -> tuple[str, str]:
     old, sign, new = text.partition("=")
     if not (old and sign and new):
         raise UsageError(f"--map {text}: must read OLD=NEW, such as text-embedding-3-small=embedding-3")
-    _check_model(target, new)
+    require_model(target, new)
     return old, new

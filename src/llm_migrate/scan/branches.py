@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_migrate.scan.finding import Hit
+from llm_migrate.scan.finding import SWITCH, Hit
 from llm_migrate.scan.rule import FileContext
-from llm_migrate.scan.switch import SWITCH
 from llm_migrate.scan.syntax import GRAMMARS, find_kinds
 
 _BRANCHES: Final = frozenset({"conditional_expression", "ternary_expression", "if_statement"})

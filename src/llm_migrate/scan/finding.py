@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from llm_migrate.catalog.policy import Value, Verdict
+
+SWITCH: Final = "LLM_PROVIDER"  # the variable that a rewrite puts in charge of the provider
 
 Kind: TypeAlias = Literal[
     "sdk-import",

@@ -24,6 +24,7 @@ from llm_migrate.catalog.policy import (
     find_model,
     is_retired,
     judge,
+    require_model,
     verdict_of,
 )
 from llm_migrate.catalog.schema import Api, Model, Provider
@@ -78,12 +79,14 @@ def parse_target(text: str) -> Target:
     """Read `PROVIDER[:MODEL]`.
 
     Raises:
-        UsageError: no such provider, or no model after the colon.
+        UsageError: no such provider or model, or none after the colon.
     """
     name, colon, model = text.partition(":")
     provider = find_provider(name)
     if colon and not model.strip():
         raise UsageError(f"--to {text}: a model must follow the colon, or leave the colon out")
+    if model:
+        require_model(provider, model)
     return Target(f"{provider.id}:{model}" if model else provider.id, provider, model or None)
 
 

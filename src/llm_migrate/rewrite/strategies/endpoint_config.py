@@ -15,8 +15,8 @@ from typing import Final
 from llm_migrate.catalog.policy import find_model
 from llm_migrate.rewrite.proposal import ByHand, Need, Proposal, Proposed
 from llm_migrate.rewrite.splice import Edit
-from llm_migrate.rewrite.target import SWITCH, Move
-from llm_migrate.scan.finding import Document, Entry, Finding
+from llm_migrate.rewrite.target import Move
+from llm_migrate.scan.finding import SWITCH, Document, Entry, Finding
 
 LANGUAGES: Final = frozenset({"env", "yaml", "toml", "json", "ini", "properties", "dockerfile"})
 _HEAD: Final = re.compile(r"[ \t]*(?:- +)?(?:(export|set|ENV|ARG|env|arg)[ \t]+)?")

@@ -33,8 +33,8 @@ from llm_migrate.rewrite.strategies.python_survey import (
     stays_whole,
     survey,
 )
-from llm_migrate.rewrite.target import SWITCH, Move
-from llm_migrate.scan.finding import Document, Finding, Kind
+from llm_migrate.rewrite.target import Move
+from llm_migrate.scan.finding import SWITCH, Document, Finding, Kind
 
 _TEST: Final = re.compile(r"(?:^|/)(?:tests?/|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)")
 _JUDGED: Final = frozenset({"chat", "embeddings"})

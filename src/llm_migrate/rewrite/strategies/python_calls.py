@@ -13,8 +13,8 @@ from llm_migrate.rewrite.arguments import ArgumentEdits
 from llm_migrate.rewrite.proposal import Need
 from llm_migrate.rewrite.python_frame import MODEL_FUNCTION, address, mentions_switch
 from llm_migrate.rewrite.python_source import PythonSource
-from llm_migrate.rewrite.target import SWITCH, Move
-from llm_migrate.scan.finding import Hit
+from llm_migrate.rewrite.target import Move
+from llm_migrate.scan.finding import SWITCH, Hit
 
 # Fields that every openai SDK from 1.0 on takes as arguments; others go through extra_body.
 _SDK_FIELDS: Final = frozenset(
