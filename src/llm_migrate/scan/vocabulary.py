@@ -101,7 +101,7 @@ class Vocabulary:
         for (module, name), owner in self.wrappers.items():
             self._classes.setdefault(name, []).append((module, owner))
         self._vendors = _by_word((p.id, (p.id, *p.aliases)) for p in self.providers)
-        self._words = _by_word((p.id, (p.id, *(p.names.words or _product_names(p)))) for p in self.providers)
+        self._words = _by_word((p.id, _words_of(p)) for p in self.providers)
 
     def host(self, host: str) -> str | None:
         """Return the provider of a host name (`api.example.com`)."""
@@ -203,8 +203,7 @@ class Vocabulary:
             plain += [glob for glob in names.models if len(glob) >= _RARE or not glob.strip("*").isalpha()]
             plain += [artifact.rpartition(":")[2] for artifact in names.maven]
             plain += [name for row in names.wrappers for name in row.names]
-            vendor = (provider.id, *(names.words or _product_names(provider)))
-            plain += [word for word in vendor if len(_squash(word)) > 5]
+            plain += [word for word in _words_of(provider) if len(_squash(word)) > 5]
             for word in plain:
                 found.update(_literal_parts(word.lower()))
         return sorted(word.encode() for word in _minimal(found))
@@ -280,9 +279,13 @@ def _by_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
     return found
 
 
-def _product_names(provider: Provider) -> tuple[str, ...]:
-    """Return the aliases that mean the product; a part of a compound id is only the company that sells it."""
-    return tuple(alias for alias in provider.aliases if alias not in provider.id.split("-"))
+def _words_of(provider: Provider) -> tuple[str, ...]:
+    """Return what means a provider inside longer names; an id that is an ordinary word need not be among it.
+
+    Of the aliases only those that mean the product: a part of a compound id is only the company that sells it.
+    """
+    aliases = (alias for alias in provider.aliases if alias not in provider.id.split("-"))
+    return provider.names.words or (provider.id, *aliases)
 
 
 def _literal_parts(pattern: str) -> Iterator[str]:
