@@ -116,3 +116,18 @@ def test_ignored_files_are_marked(tmp_path):
     text = report(tmp_path, {".gitignore": ".env\n", ".env": "OPENAI_API_KEY=x\n"})
 
     assert ".env  (ignored by git)" in text
+
+
+def test_what_messages_hold_at_run_time_is_said_once(tmp_path):
+    """Messages that are filled at run time widen no line's verdict; one line below the summary counts such calls."""
+    program = (
+        "import openai\nclient = openai.OpenAI()\n"
+        'client.chat.completions.create(model="gpt-4o", messages=history)\n'
+        'client.chat.completions.create(model="gpt-4o", messages=history, temperature=heat)\n'
+    )
+
+    lines = report(tmp_path, {"a.py": program}, targets=["zhipu"]).splitlines()
+
+    verdicts = [line.split()[-1] for line in lines if "api-call" in line][:2]
+    assert verdicts == ["adapted", "adapted–lossy"]
+    assert sum("Not counted: 2 calls with messages filled at run time" in line for line in lines) == 1

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from llm_migrate.catalog.policy import VERDICTS
+from llm_migrate.catalog.policy import VERDICTS, Verdict
 from llm_migrate.report.first_steps import first_steps
 from llm_migrate.scan.finding import Compat, Finding, Note, ScanResult
 
@@ -25,6 +25,12 @@ _LONG_RUN: Final = 6  # neighbours that say the same; of a longer run only its e
 _MAX_REASONS: Final = 3
 _MAX_SKIPPED: Final = 12
 _KIND_WIDTH: Final = 10
+_MAYBE: Final = "maybe "
+_DOUBT: Final[dict[str, Verdict]] = {
+    "maybe refused": "blocked",
+    "maybe dropped": "lossy",
+    "maybe clamped": "lossy",
+}
 
 
 def scan_to_text(result: ScanResult, *, terminal: bool) -> str:
@@ -35,7 +41,8 @@ def scan_to_text(result: ScanResult, *, terminal: bool) -> str:
         terminal: it will be read on a terminal: use its width and, unless `NO_COLOR` is set, colours.
     """
     width = max(60, min(shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns, 160)) if terminal else _PLAIN_WIDTH
-    lines = [*_head(result), *_files(result, width), *_summary(result), *_steps(result), *_skipped(result)]
+    body = [*_head(result), *_files(result, width), *_summary(result), *_conversations(result, width)]
+    lines = [*body, *_steps(result), *_skipped(result)]
     return _render(lines, width, coloured=terminal)
 
 
@@ -105,19 +112,31 @@ def _place(finding: Finding, width: int, told: dict[str, int]) -> Iterator[Line]
 
 
 def _verdict(row: Compat) -> Line:
-    return [(f"{_verdict_words(row):<16} ", _STYLE[row.at_worst if row.verdict == "as-is" else row.verdict])]
+    worst = _worst(row)
+    words = row.verdict if row.verdict == worst else f"{row.verdict}–{worst}"
+    return [(f"{words:<16} ", _STYLE[worst if row.verdict == "as-is" else row.verdict])]
 
 
-def _verdict_words(row: Compat) -> str:
-    return row.verdict if row.verdict == row.at_worst else f"{row.verdict}–{row.at_worst}"
+def _worst(row: Compat) -> Verdict:
+    """Return what is possible, apart from what messages hold: most are filled at run time, so that is told once."""
+    doubts = [note for note in row.notes if note.effect.startswith(_MAYBE)]
+    if not any(_is_conversation(note) for note in doubts):
+        return row.at_worst
+    possible = [row.verdict, *(_DOUBT.get(n.effect, "adapted") for n in doubts if not _is_conversation(n))]
+    return max(possible, key=VERDICTS.index)
+
+
+def _is_conversation(note: Note) -> bool:
+    return note.subject == "messages" and note.effect.startswith(_MAYBE)
 
 
 def _reasons(row: Compat) -> Iterator[str]:
     """Yield why a place does not simply pass, the worst first, each with where that is known from."""
-    if row.at_worst in ("as-is", "adapted"):
+    if _worst(row) in ("as-is", "adapted"):
         return
     order = ("refused", "dropped", "clamped", "maybe refused", "maybe dropped", "maybe clamped")
-    told = sorted((note for note in row.notes if note.effect in order), key=lambda note: order.index(note.effect))
+    notes = (note for note in row.notes if note.effect in order and not _is_conversation(note))
+    told = sorted(notes, key=lambda note: order.index(note.effect))
     told = told or [note for note in row.notes if note.subject == "model"]
     for note in told[:_MAX_REASONS]:
         yield _reason(note)
@@ -151,6 +170,23 @@ def _summary(result: ScanResult) -> Iterator[Line]:
             yield [(f"  {kind:<14}", ""), *((f"{row[verdict] or '·':>9}", "") for verdict in VERDICTS)]
         total = sum(rows.values(), Counter[str]())
         yield [(f"  {'all':<14}", "bold"), *((f"{total[verdict] or '·':>9}", "bold") for verdict in VERDICTS)]
+
+
+def _conversations(result: ScanResult, width: int) -> Iterator[Line]:
+    """Say once for each target what its calls' messages may hold that it does not take."""
+    for number, compat in enumerate(result.findings[0].compat if result.findings else ()):
+        calls = 0
+        subjects: set[str] = set()
+        for finding in result.findings:
+            notes = [note for note in finding.compat[number].notes if _is_conversation(note)]
+            calls += bool(notes)
+            for note in notes:
+                subjects.update(note.advice.partition("look at ")[2].split(", "))
+        if calls:
+            text = f"Not counted: {_count(calls, 'call')} with messages filled at run time; "
+            text += f"{compat.target} does not take all of: {', '.join(sorted(subjects))}."
+            for part in textwrap.wrap(text, width - 2):
+                yield [("  " + part, "dim")]
 
 
 def _steps(result: ScanResult) -> Iterator[Line]:
