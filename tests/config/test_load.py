@@ -217,11 +217,19 @@ def test_sections_that_wait_for_their_day_are_accepted(tmp_path):
     assert isinstance(load_config(write(tmp_path, text)), Config)
 
 
-def test_a_dialect_that_is_not_spoken_is_refused(tmp_path):
+def test_a_dialect_that_is_not_spoken_is_refused(tmp_path, monkeypatch):
     """An endpoint of another shape is refused at once, with those that work."""
+    monkeypatch.setattr(loading, "DIALECTS", frozenset({"openai-chat"}))
     text = '[targets.a]\nprovider = "ernie"\nendpoint = "v1"\n'
 
     assert "cannot speak 'ernie-v1'; endpoints that it can: " in failure(text, tmp_path)
+
+
+def test_a_signature_that_needs_a_call_of_its_own_is_refused(tmp_path):
+    """Nobody fetches Baidu's bearer token, so it is refused when the file is read."""
+    text = '[targets.a]\nprovider = "ernie"\nauth = "iam"\n'
+
+    assert "cannot sign 'baidu-iam'" in failure(text, tmp_path)
 
 
 def test_what_the_configuration_accepts_the_wire_can_do():

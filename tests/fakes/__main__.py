@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from tests.fakes.server import VENDORS, fake
+from tests.fakes.server import NATIVE, VENDORS, fake
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
         description="A strict loopback server that answers as a vendor does, with canned words.",
         epilog="Example: python -m tests.fakes openai -- python -m unittest discover app",
     )
-    parser.add_argument("vendor", choices=VENDORS)
+    parser.add_argument("vendor", choices=(*VENDORS, *NATIVE))
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="run this against it")
     args = parser.parse_args()

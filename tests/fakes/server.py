@@ -19,7 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-VENDORS = ("openai", "azure", "zhipu", "kimi")
+VENDORS = ("openai", "azure", "zhipu", "kimi")  # of OpenAI's shape
+NATIVE = ("ernie_v1", "hunyuan_tc3", "sensenova_v1")  # of a shape of their own
 # Chunk sizes of a streamed body: small primes, so that lines, JSON and UTF-8 sequences are all cut somewhere.
 PIECES = (61, 7, 113, 2, 211)
 
@@ -45,12 +46,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a vendor answers: a JSON value, or the events of a stream (`[DONE]` is added)."""
+    """What a vendor answers: a JSON value, or the events of a stream.
+
+    Attributes:
+        space: whether one stands behind "data:".
+        done: whether the stream ends with `[DONE]`.
+    """
 
     payload: Any = None
     events: tuple[Any, ...] | None = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    space: bool = True
+    done: bool = True
 
 
 class RefusalError(Exception):
@@ -137,7 +145,7 @@ class Server:
 
 @contextlib.contextmanager
 def fake(name: str, *, port: int = 0) -> Iterator[Server]:
-    """Run the fake of one vendor ("openai", "azure", "zhipu", "kimi") for the time of the block."""
+    """Run the fake of one vendor (any of `VENDORS` and `NATIVE`) for the time of the block."""
     server = Server(load_vendor(name), port)
     server.start()
     try:
@@ -215,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, cut_after: int | None) -> None:
         streamed = reply.events is not None
-        body = _events(reply.events) if reply.events is not None else _encode(reply.payload)
+        body = _events(reply) if reply.events is not None else _encode(reply.payload)
         self.send_response(reply.status)
         kind = "text/event-stream" if streamed else "application/json; charset=utf-8"
         for name, value in {"content-type": kind, **reply.headers}.items():
@@ -234,9 +242,10 @@ def _encode(payload: Any) -> bytes:
     return payload if isinstance(payload, bytes) else json.dumps(payload, ensure_ascii=False).encode()
 
 
-def _events(events: tuple[Any, ...]) -> bytes:
-    lines = [b"data: " + _encode(event) + b"\n\n" for event in events]
-    return b"".join([*lines, b"data: [DONE]\n\n"])
+def _events(reply: Reply) -> bytes:
+    begin = b"data: " if reply.space else b"data:"
+    lines = [_encode(event) for event in reply.events or ()] + [b"[DONE]"] * reply.done
+    return b"".join(begin + line + b"\n\n" for line in lines)
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

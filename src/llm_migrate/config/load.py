@@ -20,10 +20,9 @@ from llm_migrate.errors import ConfigError, CredentialError, UsageError
 
 FILE_NAME: Final = "llm-migrate.toml"
 VARIABLE: Final = "LLM_MIGRATE_CONFIG"
-DIALECTS: Final = frozenset({"openai-chat"})  # those that the wire speaks
-AUTH_KINDS: Final = frozenset(
-    {"bearer", "azure-key", "entra", "jwt-hs256-zhipu"}  # those that the wire signs
-)
+DIALECTS: Final = frozenset({"openai-chat", "ernie-v1", "hunyuan-tc3", "sensenova-v1"})  # those that the wire speaks
+# Those that the wire signs. Of "baidu-oauth" it is the token that is given, for nobody fetches one.
+AUTH_KINDS: Final = frozenset({"bearer", "azure-key", "entra", "jwt-hs256-zhipu", "baidu-oauth", *PAIRED})
 
 _MINIMAL: Final = """\
     [targets.main]

@@ -25,6 +25,7 @@ from llm_migrate.wire.complete import (
     is_int,
     missing_usage,
 )
+from llm_migrate.wire.dialect import READERS
 from llm_migrate.wire.failure import (
     OpenAIError,
     VendorFailure,
@@ -56,6 +57,10 @@ def read_answer(
     if not 200 <= status < 300:
         return read_error(target, outgoing, status, headers, body)
     if isinstance(parsed, dict):
+        reader = READERS.get(target.dialect)
+        if reader is not None:
+            parsed = reader.read_answer(parsed, call)
+            body = encode(parsed)
         if find_failure(parsed) is not None:
             return read_error(target, outgoing, status, headers, body)
         if call.api == "models":
@@ -252,6 +257,14 @@ def _answer(target: Target, body: Table, usage: Mapping[str, JsonValue] | None) 
         return Answer(orjson.dumps(body), usage)
     except orjson.JSONEncodeError:
         return broken(target, "the upstream's answer is nested too deeply")
+
+
+def encode(body: Table) -> bytes:
+    """Return what a dialect made of a vendor's JSON, for those who look for a failure in it."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:  # nested too deeply: whatever it is, it is no sound answer
+        return b"{}"
 
 
 def _parse(body: bytes) -> JsonValue:

@@ -12,7 +12,7 @@ from llm_migrate.catalog.policy import Policy, Ruling
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table
-from llm_migrate.wire.dialects import openai_chat
+from llm_migrate.wire.dialects import ernie_v1, hunyuan_tc3, openai_chat, sensenova_v1
 
 
 class Dialect(Protocol):
@@ -26,7 +26,7 @@ class Dialect(Protocol):
         """Return all headers but the proof of who calls."""
         ...
 
-    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
+    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy, /) -> bytes:
         """Return the request's body with every ruling applied.
 
         Raises:
@@ -42,14 +42,23 @@ class Reader(Protocol):
     or as it is where `find_failure` knows its form.
     """
 
-    def read_answer(self, body: Table, call: Call) -> Table:
+    def read_answer(self, body: Table, call: Call, /) -> Table:
         """Return a whole answer as a chat completion."""
         ...
 
-    def read_event(self, event: Table, call: Call) -> Table:
+    def read_event(self, event: Table, call: Call, /) -> Table:
         """Return one event of a stream as a chunk."""
         ...
 
 
-DIALECTS: Final[Mapping[str, Dialect]] = {"openai-chat": openai_chat}
-READERS: Final[Mapping[str, Reader]] = {}
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    "openai-chat": openai_chat,
+    "ernie-v1": ernie_v1,
+    "hunyuan-tc3": hunyuan_tc3,
+    "sensenova-v1": sensenova_v1,
+}
+READERS: Final[Mapping[str, Reader]] = {
+    "ernie-v1": ernie_v1,
+    "hunyuan-tc3": hunyuan_tc3,
+    "sensenova-v1": sensenova_v1,
+}

@@ -62,20 +62,19 @@ def prepare(target: Target, call: Call, *, model: str, adapt: Adapt, secret: Sec
         CredentialError: the key is not of the form that the target's way to sign needs.
     """
     dialect = DIALECTS[target.dialect]
-    url = dialect.write_url(target, call, model=model)
-    headers = dialect.write_headers(call)
-    if call.api == "models":
-        request, rulings = Unsigned("GET", url, headers), list[Ruling]()
-    else:
+    method, body, rulings = "GET", b"", list[Ruling]()
+    if call.api != "models":
         policy = Policy(target.provider, target.endpoint.id, call.api, model)
         rulings = judge(policy, call.body)
         _check(target, rulings, adapt)
-        request = Unsigned("POST", url, headers, dialect.write_body(target, call, rulings, policy))
+        method, body = "POST", dialect.write_body(target, call, rulings, policy)
+    url = dialect.write_url(target, call, model=model)
+    request = Unsigned(method, url, dialect.write_headers(call), body)
     signed = sign(target.auth, secret, request, now_s=now_s)
     return Outgoing(
         request.method,
         f"{url}{'&' if '?' in url else '?'}{urlencode(signed.query)}" if signed.query else url,
-        headers + signed.headers,
+        request.headers + signed.headers,
         request.body,
         stream=call.stream,
         model=model,

@@ -12,7 +12,7 @@ import orjson
 
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
-from llm_migrate.wire.answer import broken, complete_chat, head_of, read_error
+from llm_migrate.wire.answer import broken, complete_chat, encode, head_of, read_error
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import (
     Table,
@@ -26,6 +26,7 @@ from llm_migrate.wire.complete import (
     is_int,
     missing_usage,
 )
+from llm_migrate.wire.dialect import READERS
 from llm_migrate.wire.event import Chunk, Done, Event, Fault
 from llm_migrate.wire.failure import OpenAIError, find_failure
 from llm_migrate.wire.outgoing import Outgoing
@@ -51,6 +52,7 @@ class StreamReader:
         self._call = call
         self._outgoing = outgoing
         self._facts = target.provider.response
+        self._reader = READERS.get(target.dialect)
         self._sse = SseParser()
         self._head = bytearray()  # kept until the first event: it may be no stream at all
         self._seen_event = False
@@ -101,6 +103,9 @@ class StreamReader:
         if not isinstance(chunk, dict):
             self._garbage(out)
             return
+        if self._reader is not None:
+            chunk = self._reader.read_event(chunk, self._call)
+            data = b"\n"  # whatever came is written anew
         choices = chunk.get("choices")
         if chunk.get("error") or event.type == "error" or not isinstance(choices, list) or not choices:
             self._take_aside(event, chunk, out)
@@ -110,7 +115,8 @@ class StreamReader:
     def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
         """Take an event that carries no choice: an error, the count, or facts about the prompt."""
         if event.type == "error" or find_failure(chunk) is not None:
-            self._fault(out, read_error(self._target, self._outgoing, 200, {}, event.data))
+            said = event.data if self._reader is None else encode(chunk)
+            self._fault(out, read_error(self._target, self._outgoing, 200, {}, said))
             return
         self._count(chunk.get("usage"))
         self._extras.update({k: v for k, v in chunk.items() if k not in _HEAD_KEYS})
@@ -230,6 +236,9 @@ class StreamReader:
             body = cast("JsonValue", orjson.loads(head))
         except orjson.JSONDecodeError:
             body = None
+        if isinstance(body, dict) and self._reader is not None:
+            body = self._reader.read_answer(body, self._call)
+            head = encode(body)
         choices = body.get("choices") if isinstance(body, dict) else None
         if isinstance(body, dict) and find_failure(body) is None and isinstance(choices, list) and choices:
             return self._whole(body, out)
