@@ -153,6 +153,15 @@ def test_a_model_twice_is_refused(tmp_path: Path):
         read(tmp_path, MINIMAL + MODEL.format(id="a") * 2)
 
 
+@pytest.mark.parametrize(("first", "second"), [("a", "a"), ("", "a"), ("a", "")])
+def test_one_id_may_mean_two_models_only_at_different_endpoints(tmp_path: Path, first: str, second: str):
+    """Entries of one id that share an endpoint, or are served everywhere, contradict each other."""
+    entries = [f"{MODEL.format(id='m')}endpoints = {[e for e in [name] if e]}\n" for name in (first, second)]
+
+    with pytest.raises(CatalogError, match="model listed twice: 'm'"):
+        read(tmp_path, MINIMAL + "".join(entries))
+
+
 @pytest.mark.parametrize("default", ["default = false", ""])
 def test_exactly_one_endpoint_is_the_default(tmp_path: Path, default: str):
     """A target that names no endpoint has one to go to."""

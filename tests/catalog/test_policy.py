@@ -18,7 +18,7 @@ from llm_migrate.catalog.policy import (
     suggest_model,
     verdict_of,
 )
-from tests.catalog.tiny import SOURCE, model, policy, provider, rule_on, talk_on
+from tests.catalog.tiny import FACTS, SOURCE, model, policy, provider, rule_on, talk_on
 
 USER = {"role": "user", "content": "hello"}
 SYSTEM = {"role": "system", "content": "be brief"}
@@ -782,3 +782,32 @@ def test_a_model_is_retired_from_its_day_on(facts, gone):
     entry = provider(models=[model("m", **facts)]).models[0]
 
     assert is_retired(entry, TODAY) is gone
+
+
+@pytest.mark.parametrize(("endpoint", "sent"), [("main", 10), ("side", 20)])
+def test_an_id_that_means_two_models_is_judged_by_its_endpoint(endpoint: str, sent: int):
+    """Limits are those of the model that answers at the endpoint."""
+    rules = {"max_tokens": [{"effect": "clamp", "limit": "max_output_tokens"}]}
+    models = [
+        model("m", endpoints=["main"], max_output_tokens=10),
+        model("m", endpoints=["side"], max_output_tokens=20),
+    ]
+    made = provider(chat={"params": rules}, models=models)
+
+    (ruling,) = judge(policy(made, endpoint=endpoint), {"max_tokens": 99})
+
+    assert ruling.set == {"max_tokens": sent}
+
+
+def test_an_id_that_means_two_models_is_refused_where_neither_answers():
+    """The ruling names all endpoints of the id."""
+    models = [model("m", endpoints=["side"]), model("m", endpoints=["third"])]
+    places = [("main", True), ("side", False), ("third", False)]
+    endpoints = [
+        {"id": name, "base_url": f"https://{name}.example/v1", "region": "global", "default": default, **FACTS}
+        for name, default in places
+    ]
+
+    (ruling,) = judge(policy(provider(models=models, endpoints=endpoints), today=dt.date(2026, 11, 22)), {})
+
+    assert ruling.advice == "m is served at side, third only"

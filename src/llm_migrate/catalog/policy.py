@@ -106,7 +106,7 @@ class Policy:
     @property
     def listed_model(self) -> Model | None:
         """The catalog's entry for the model; None for a deployment name or an unlisted id."""
-        return find_model(self.provider, self.model) if isinstance(self.model, str) else None
+        return find_model(self.provider, self.model, endpoint=self.endpoint) if isinstance(self.model, str) else None
 
 
 def judge(policy: Policy, body: Body) -> list[Ruling]:
@@ -142,10 +142,15 @@ def judge(policy: Policy, body: Body) -> list[Ruling]:
     return rulings
 
 
-def find_model(provider: Provider, model: str) -> Model | None:
-    """Return the catalog's entry for an id, whatever its case; None if it is not listed."""
+def find_model(provider: Provider, model: str, *, endpoint: str | None = None) -> Model | None:
+    """Return the catalog's entry for an id, whatever its case; None if it is not listed.
+
+    Where an id means another model at each endpoint, that of `endpoint`, else the first.
+    """
     wanted = model.lower()
-    return next((m for m in provider.models if m.id.lower() == wanted), None)
+    entries = [m for m in provider.models if m.id.lower() == wanted]
+    here = (m for m in entries if endpoint is not None and matches(endpoint, m.endpoints))
+    return next(here, entries[0] if entries else None)
 
 
 def require_model(provider: Provider, model: str) -> None:
@@ -260,12 +265,12 @@ def _judge_place(policy: Policy) -> Iterator[Ruling]:
     if endpoint is not None and endpoint.closes_on is not None and endpoint.closes_on <= today:
         yield _refused("endpoint", f"closed since {endpoint.closes_on}{_successor(policy.provider)}", endpoint)
     if isinstance(policy.model, Unknown):
-        if any(_why_not(model, policy.endpoint, today) for model in policy.provider.models):
+        if any(_why_not(policy, model, today) for model in policy.provider.models):
             advice = "some models no longer answer, or not here: choose one that does"
             yield Ruling("model", Effect.KEPT, Effect.REFUSED, advice=advice)
         return
     entry = policy.listed_model
-    problem = _why_not(entry, policy.endpoint, today) if entry is not None else ""
+    problem = _why_not(policy, entry, today) if entry is not None else ""
     if entry is not None and problem:
         yield _refused("model", f"{entry.id} {problem}", entry)
 
@@ -278,12 +283,13 @@ def _successor(provider: Provider) -> str:
     return f"; the current one is {provider.default_endpoint.id!r}"
 
 
-def _why_not(model: Model, endpoint: str, today: dt.date) -> str:
-    """Return why a model does not answer at an endpoint on a day, "" if it does."""
+def _why_not(policy: Policy, model: Model, today: dt.date) -> str:
+    """Return why a model does not answer at the policy's endpoint on a day, "" if it does."""
     if is_retired(model, today):
         day = f" since {model.retires_on}" if model.retires_on is not None else ""
         heir = model.replacement
         return f"is retired{day}" + (f"; the vendor names {heir.model} instead" if heir is not None else "")
-    if model.endpoints and not matches(endpoint, model.endpoints):
-        return f"is served at {', '.join(model.endpoints)} only"
+    if model.endpoints and not matches(policy.endpoint, model.endpoints):
+        places = [endpoint for m in policy.provider.models if m.id == model.id for endpoint in m.endpoints]
+        return f"is served at {', '.join(places)} only"
     return ""

@@ -302,7 +302,7 @@ class Replacement(Strict):
 
 
 class Model(Strict):
-    """One model id as the vendor spells it."""
+    """One model id as the vendor spells it; a second time where it means another model at other endpoints."""
 
     id: str
     kind: Literal["chat", "embedding", "completion", "image", "audio", "moderation"] = "chat"
@@ -399,12 +399,7 @@ class Provider(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Provider:
-        ids = [m.id for m in self.models]
-        if ids != sorted(ids):
-            first = next(b for a, b in pairwise(ids) if b < a)
-            raise ValueError(f"models are sorted by id: move {first!r} up")
-        if len(set(ids)) != len(ids):
-            raise ValueError(f"model listed twice: {next(i for i in ids if ids.count(i) > 1)!r}")
+        _check_ids(self.models)
         if sum(e.default for e in self.endpoints) != 1:
             raise ValueError("exactly one endpoint is the default")
         known = {a.id for a in self.auth}
@@ -417,3 +412,16 @@ class Provider(Strict):
     def default_endpoint(self) -> Endpoint:
         """The endpoint that is used when a target names none."""
         return next(e for e in self.endpoints if e.default)
+
+
+def _check_ids(models: tuple[Model, ...]) -> None:
+    ids = [m.id for m in models]
+    if ids != sorted(ids):
+        first = next(b for a, b in pairwise(ids) if b < a)
+        raise ValueError(f"models are sorted by id: move {first!r} up")
+    served: dict[str, set[str]] = {}
+    for model in models:
+        here, before = set(model.endpoints), served.get(model.id)
+        if before is not None and (not here or not before or here & before):
+            raise ValueError(f"model listed twice: {model.id!r}")
+        served[model.id] = here | (before or set())

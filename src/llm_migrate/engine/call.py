@@ -360,13 +360,13 @@ def _weight(error: OpenAIError, *, asked: bool) -> int:
 
 
 def _context_tokens(target: Target, model: str) -> int | None:
-    listed = find_model(target.provider, model)
+    listed = find_model(target.provider, model, endpoint=target.endpoint.id)
     return listed.context_tokens if listed else None
 
 
 def _is_slow(target: Target, outgoing: Outgoing) -> bool:
     """Say whether a model thinks before its first token, silently and long."""
-    listed = find_model(target.provider, outgoing.model)
+    listed = find_model(target.provider, outgoing.model, endpoint=target.endpoint.id)
     return listed is not None and listed.always_thinking
 
 
