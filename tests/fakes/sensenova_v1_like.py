@@ -106,7 +106,7 @@ def _check_messages(body: dict[str, Any]) -> None:
         if message.get("role") not in roles:
             raise error(3, "invalid role")
         content = message.get("content")
-        if isinstance(content, str) and content:
+        if isinstance(content, str):
             continue
         if isinstance(content, list) and body["model"] in VISION:
             for part in content:

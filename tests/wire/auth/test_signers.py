@@ -14,7 +14,7 @@ import pytest
 from llm_migrate.config import Secret
 from llm_migrate.errors import CredentialError
 from llm_migrate.wire.auth import baidu_iam, baidu_oauth, bce_v1, jwt_sensenova, jwt_zhipu, tc3
-from tests.wire.auth.vectors import load_vectors, one
+from tests.wire.recorded import load_vectors, one
 
 NOW = 1720483200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent.parent.parent / "data" / "vectors"
+_FOLDER = Path(__file__).parent.parent / "data" / "vectors"
 
 
 def load_vectors(vendor: str, kind: str) -> list[dict]:
