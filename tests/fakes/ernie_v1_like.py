@@ -23,7 +23,8 @@ KEY_ID, SECRET = "ALTAKfakeAccessKeyId", "fakeSecretAccessKey"
 # End of the address -> longest answer.
 MODELS = {"completions": 2048, "completions_pro": 2048, "ernie_speed": 2048, "ernie-speed-128k": 4096}
 FUNCTIONS = {"completions", "completions_pro"}  # the 3.5 and 4.0 family
-RANGES = {"top_p": (0, 1), "penalty_score": (1, 2)}
+PENALTIES = {"presence_penalty", "frequency_penalty"}  # OpenAI's; the Speed, Lite and Tiny models take them
+RANGES = {"top_p": (0, 1), "penalty_score": (1, 2), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 FIELDS = {
     *("messages", "system", "stream", "temperature", "top_p", "penalty_score", "stop", "user_id", "functions"),
     *("tool_choice", "response_format", "max_output_tokens", "min_output_tokens", "disable_search", "enable_citation"),
@@ -89,7 +90,8 @@ def _check_signature(request: Request, authorization: str) -> None:
 
 
 def _check_parameters(body: dict[str, Any], suffix: str) -> None:
-    for name in body.keys() - FIELDS:  # stricter than documented: what V1 does not list says nothing to it
+    known = FIELDS if suffix in FUNCTIONS else FIELDS | PENALTIES
+    for name in body.keys() - known:  # stricter than documented: what V1 does not list says nothing to it
         raise error(336001, f"Invalid argument: {name}")
     temperature = body.get("temperature")
     if temperature is not None and not 0 < temperature <= 1:
