@@ -49,6 +49,18 @@ def test_findings_in_cells_have_places_of_the_file(tmp_path):
     assert said(findings, "sdk-import") == ["import openai"]
 
 
+def test_escaped_signs_beyond_the_first_plane_are_read(tmp_path):
+    """An emoji that JSON writes as two escapes is one character, half of one is none, and what follows keeps its place."""
+    source = 'q = "\\ud83d\\ude00 \\ud83d"; m = "gpt-4o"'.replace('"', '\\"')
+    text = '{"cells": [{"cell_type": "code", "source": "import openai; ' + source + '"}]}'
+
+    code, _ = to_python(decode("n.ipynb", text.encode(), "notebook"))
+    findings = scan_text(tmp_path, text, "n.ipynb")
+
+    assert 'q = "\U0001f600 \ufffd"' in code.text
+    assert [inner(f, text.encode()) for f in findings if f.hit.kind == "model"] == ["gpt-4o"]
+
+
 @pytest.mark.parametrize("text", ["{", '{"cells": 1}', "[" * 100_000])
 def test_what_is_no_notebook_is_refused(text):
     """Broken JSON, other JSON and endless nesting give a reason."""

@@ -13,6 +13,7 @@ from llm_migrate.scan.finding import Document
 from llm_migrate.scan.rule import UnreadableError, character_offsets
 
 _LEXEME: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_UNICODE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -103,9 +104,15 @@ def _unescape(text: str, first: int, last: int) -> Iterator[tuple[str, int]]:
         if text[at] != "\\":
             yield text[at], at
             at += 1
-        elif text[at + 1] == "u":
-            yield chr(int(text[at + 2 : at + 6], 16)), at
-            at += 6
+        elif (escaped := _UNICODE.match(text, at, last)) is not None:
+            yield _character(escaped[0]), at
+            at = escaped.end()
         else:
             yield _ESCAPES.get(text[at + 1], text[at + 1]), at
             at += 2
+
+
+def _character(escaped: str) -> str:
+    """Return what `\\uXXXX`, or two of them for a sign beyond the first 65,536, stands for; half a pair is no text."""
+    units = [int(unit, 16) for unit in escaped.split("\\u")[1:]]
+    return b"".join(unit.to_bytes(2, "little") for unit in units).decode("utf-16-le", "replace")
