@@ -50,7 +50,7 @@ def test_findings_in_cells_have_places_of_the_file(tmp_path):
 
 
 def test_escaped_signs_beyond_the_first_plane_are_read(tmp_path):
-    """An emoji that JSON writes as two escapes is one character, half of one is none, and what follows keeps its place."""
+    """An emoji that JSON writes as two escapes is one character, half of one is none; what follows keeps its place."""
     source = 'q = "\\ud83d\\ude00 \\ud83d"; m = "gpt-4o"'.replace('"', '\\"')
     text = '{"cells": [{"cell_type": "code", "source": "import openai; ' + source + '"}]}'
 

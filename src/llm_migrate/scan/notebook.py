@@ -113,6 +113,6 @@ def _unescape(text: str, first: int, last: int) -> Iterator[tuple[str, int]]:
 
 
 def _character(escaped: str) -> str:
-    """Return what `\\uXXXX`, or two of them for a sign beyond the first 65,536, stands for; half a pair is no text."""
+    """Return what one escape, or the two of a sign beyond the first 65,536, stands for; half a pair is no text."""
     units = [int(unit, 16) for unit in escaped.split("\\u")[1:]]
     return b"".join(unit.to_bytes(2, "little") for unit in units).decode("utf-16-le", "replace")
