@@ -168,9 +168,12 @@ def _chat(provider: Provider) -> Iterator[Section]:
     if facts.defaults:
         added = tuple(default_row(default) for default in facts.defaults)
         yield Section("Added where the program is silent", ("field", "value", "when and why"), added, fixed=(0,))
-    messages = _message_lines(facts.messages)
-    if messages:
-        yield Section("Messages", lines=tuple(messages))
+    demands = {"Messages": facts.messages}
+    demands |= {f"Messages at {where}": rules for where, rules in facts.messages_at.items()}
+    for title, rules in demands.items():
+        messages = _message_lines(rules)
+        if messages:
+            yield Section(title, lines=tuple(messages))
 
 
 def _message_lines(rules: MessageRules) -> list[str]:
