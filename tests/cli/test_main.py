@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,4 +52,18 @@ def test_an_unknown_verb_is_refused() -> None:
 
     assert done.returncode == 2
     assert "scna" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("verb", [["providers"], ["scan", "."], ["scan", ".", "--format", "json"], ["history"]])
+@pytest.mark.parametrize(("output", "code"), [(">&-", 0), (">/dev/full", 2)])
+def test_an_output_that_takes_nothing_is_no_traceback(tmp_path: Path, verb: list[str], output: str, code: int) -> None:
+    """A closed standard output is silence; a full disk behind it is one message and code 2."""
+    command = f"exec {sys.executable} -m llm_migrate {' '.join(verb)} {output}"
+
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == code
+    assert done.stderr.count("\n") == (code != 0)
     assert "Traceback" not in done.stderr

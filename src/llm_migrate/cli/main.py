@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,9 +56,22 @@ def cli() -> None:
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Run the command line; errors of ours become one message and exit code 2."""
+    """Run the command line; errors of ours and of the system become one message and exit code 2."""
+    if sys.stdout is None:  # the descriptor is closed
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
     try:
         return cli.main(args=argv, prog_name="llm-migrate")
     except MigrateError as e:
         click.echo(f"llm-migrate: {e}", err=True)
         sys.exit(2)
+    except OSError as e:  # a full disk behind a redirected report; click itself ends quietly when a reader is gone
+        place = f"{e.filename}: " if e.filename else ""
+        click.echo(f"llm-migrate: {place}{e.strerror or e}", err=True)
+        _abandon_output()
+        sys.exit(2)
+
+
+def _abandon_output() -> None:
+    """Point standard output at nothing, so that what could not be written is not tried again at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
