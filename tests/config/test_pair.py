@@ -61,6 +61,12 @@ def test_no_pair_names_all_ways():
         read({})
 
 
+def test_a_way_without_any_variable_says_so():
+    """Where the catalog knows no name, the message says what to write."""
+    with pytest.raises(CredentialError, match="the catalog knows no variable"):
+        CredentialSource("env", ()).read("t", {})
+
+
 def test_the_configuration_names_a_pair():
     """`env:NAME+NAME` reads an id and its secret."""
     source = parse_source("env:MY_ID + MY_SECRET")

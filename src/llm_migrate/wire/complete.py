@@ -189,6 +189,11 @@ def is_int(value: JsonValue) -> TypeGuard[int]:
     return type(value) is int
 
 
+def table_of(value: JsonValue) -> Table:
+    """Return a JSON object as such, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def has(value: JsonValue, **wanted: type) -> bool:
     """Say whether a value is an object with fields of exactly these types."""
     return isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in wanted.items())

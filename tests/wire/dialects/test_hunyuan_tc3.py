@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from llm_migrate.config import Secret
-from llm_migrate.wire.exchange import RefusedError, parse_call, prepare
+from llm_migrate.wire.exchange import RefusedError
 from tests.wire.dialects.targets import KEY, ask, body_of, native, told
 from tests.wire.openai_schema import problems
 from tests.wire.recorded import load_vectors, one
@@ -213,11 +212,3 @@ def test_neither_key_is_in_anything_that_is_shown():
 
     assert key_id not in shown
     assert secret not in shown
-
-
-def test_a_list_of_models_is_not_offered():
-    """There is no such address: the refusal says so in OpenAI's form."""
-    with pytest.raises(RefusedError) as caught:
-        prepare(TC3, parse_call("GET", "/v1/models", b""), model="", adapt="warn", secret=Secret(KEY), now_s=0.0)
-
-    assert caught.value.error.status == 404

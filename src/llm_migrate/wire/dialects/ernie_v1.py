@@ -14,10 +14,10 @@ import orjson
 
 from llm_migrate._version import __version__
 from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.catalog.schema import ApiFacts, JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
-from llm_migrate.wire.complete import Table
+from llm_migrate.wire.complete import Table, table_of
 from llm_migrate.wire.conversation import Turn, text_of, to_vendor
 from llm_migrate.wire.failure import refuse
 
@@ -52,10 +52,9 @@ def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: P
     """
     out = apply(call.body, rulings)
     del out["model"]
-    facts = policy.facts
+    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
     turns = cast("list[Turn]", out.pop("messages"))
-    if facts is not None:
-        turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
+    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
     system = "\n".join(filter(None, (text_of(turn.get("content")) for turn in turns if turn["role"] == "system")))
     messages = [*_messages([turn for turn in turns if turn["role"] != "system"])][::-1]
     head: Table = {"messages": cast("JsonValue", messages)}
@@ -96,9 +95,7 @@ def _write_tools(out: Table) -> None:
     """Say tools as bare functions; a choice of none is said by naming none."""
     tools = out.pop("tools", None)
     if isinstance(tools, list) and tools:
-        functions = [
-            _write_function(tool["function"]) for tool in tools if isinstance(tool, dict) and "function" in tool
-        ]
+        functions = [_write_function(table_of(tool)) for tool in tools]
         out["functions"] = cast("JsonValue", functions)
     choice = out.pop("function_call", None) or out.get("tool_choice")
     if choice == "none":
@@ -108,8 +105,8 @@ def _write_tools(out: Table) -> None:
         out["tool_choice"] = {"type": "function", "function": choice}
 
 
-def _write_function(function: JsonValue) -> JsonValue:
-    return {k: v for k, v in function.items() if k != "strict"} if isinstance(function, dict) else function
+def _write_function(tool: Table) -> Table:
+    return {k: v for k, v in table_of(tool.get("function")).items() if k != "strict"}
 
 
 def _messages(turns: list[Turn]) -> Iterator[Turn]:
@@ -124,7 +121,7 @@ def _messages(turns: list[Turn]) -> Iterator[Turn]:
             continue
         calls = turn.get("tool_calls")
         if turn["role"] == "assistant" and isinstance(calls, list) and calls:
-            yield from reversed(_exchanges(turn, cast("list[Table]", calls), waiting))
+            yield from reversed(_exchanges(turn, [table_of(call) for call in calls], waiting))
         else:
             yield _plain(turn)
         if waiting:
@@ -137,7 +134,7 @@ def _exchanges(turn: Turn, calls: list[Table], results: dict[str, Turn]) -> list
     """Return call and result for each call of a turn, and take the results away."""
     out: list[Turn] = []
     for i, call in enumerate(calls):
-        function = cast("Table", call.get("function") or {})
+        function = table_of(call.get("function"))
         result = results.pop(str(call.get("id")), None)
         if result is None:
             raise refuse(400, "Each tool call must be followed by its result", param="messages")

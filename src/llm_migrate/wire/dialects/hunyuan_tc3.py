@@ -14,10 +14,10 @@ import orjson
 
 from llm_migrate._version import __version__
 from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.catalog.schema import ApiFacts, JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
-from llm_migrate.wire.complete import Table
+from llm_migrate.wire.complete import Table, table_of
 from llm_migrate.wire.conversation import Turn, to_vendor
 from llm_migrate.wire.failure import refuse
 
@@ -52,21 +52,14 @@ def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: P
     """
     out = apply(call.body, rulings)
     out["model"] = cast("str", policy.model)
-    facts = policy.facts
+    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
     turns = cast("list[Turn]", out["messages"])
-    if facts is not None:
-        turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
+    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
     out["messages"] = cast("JsonValue", [_write_turn(turn) for turn in turns])
-    tools = out.get("tools")
-    if isinstance(tools, list) and tools:
-        out["tools"] = [_write_tool(tool) for tool in tools]
-        _write_choice(out)
-    else:
-        out.pop("tools", None)
-        out.pop("tool_choice", None)
-    if not call.stream:
-        out.pop("stream", None)
     try:
+        _write_tools(out)
+        if not call.stream:
+            out.pop("stream", None)
         return orjson.dumps({_camel(name): value for name, value in out.items()})
     except orjson.JSONEncodeError:
         raise refuse(400, "The body is nested too deeply", code="invalid_json") from None
@@ -114,15 +107,23 @@ def _write_part(part: JsonValue) -> JsonValue:
 
 
 def _write_call(call: JsonValue) -> JsonValue:
-    call = call if isinstance(call, dict) else {}
-    function = cast("Table", call.get("function") or {})
+    function = table_of(table_of(call).get("function"))
     named: Table = {"Name": function.get("name"), "Arguments": function.get("arguments")}
-    return {"Id": call.get("id"), "Type": "function", "Function": named}
+    return {"Id": table_of(call).get("id"), "Type": "function", "Function": named}
+
+
+def _write_tools(out: Table) -> None:
+    tools = out.get("tools")
+    if isinstance(tools, list) and tools:
+        out["tools"] = [_write_tool(tool) for tool in tools]
+        _write_choice(out)
+    else:
+        out.pop("tools", None)
+        out.pop("tool_choice", None)
 
 
 def _write_tool(tool: JsonValue) -> JsonValue:
-    tool = tool if isinstance(tool, dict) else {}
-    function = cast("Table", tool.get("function") or {})
+    function = table_of(table_of(tool).get("function"))
     parameters = function.get("parameters")
     out: Table = {"Name": function.get("name"), "Parameters": orjson.dumps(parameters or {}).decode()}
     if "description" in function:
@@ -135,8 +136,7 @@ def _write_choice(out: Table) -> None:
     choice = out.get("tool_choice")
     if not isinstance(choice, dict):
         return
-    function = choice.get("function")
-    name = function.get("name") if isinstance(function, dict) else None
+    name = table_of(choice.get("function")).get("name")
     tools = cast("list[dict[str, Table]]", out["tools"])
     chosen = next((tool for tool in tools if tool["Function"]["Name"] == name), None)
     if chosen is None:

@@ -12,7 +12,7 @@ import orjson
 
 from llm_migrate._version import __version__
 from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.catalog.schema import ApiFacts, JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table
@@ -47,10 +47,9 @@ def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: P
     """
     out = apply(call.body, rulings)
     out["model"] = cast("str", policy.model)
-    facts = policy.facts
+    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
     turns = cast("list[Turn]", out["messages"])
-    if facts is not None:
-        turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
+    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
     out["messages"] = cast("JsonValue", [_write_turn(turn) for turn in turns])
     if out.get("tool_choice") == "none":
         # The API has no such word: what is not offered is not called.
