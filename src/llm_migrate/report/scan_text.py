@@ -122,7 +122,10 @@ def _worst(row: Compat) -> Verdict:
     doubts = [note for note in row.notes if note.effect.startswith(_MAYBE)]
     if not any(_is_conversation(note) for note in doubts):
         return row.at_worst
-    possible = [row.verdict, *(_DOUBT.get(n.effect, "adapted") for n in doubts if not _is_conversation(n))]
+    possible: list[Verdict] = [
+        row.verdict,
+        *(_DOUBT.get(n.effect, "adapted") for n in doubts if not _is_conversation(n)),
+    ]
     return max(possible, key=VERDICTS.index)
 
 
