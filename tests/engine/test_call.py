@@ -128,6 +128,18 @@ def test_a_context_overflow_stays_where_no_target_is_larger(config):
     assert play.error["code"] == "context_length_exceeded"
 
 
+def test_a_context_overflow_skips_targets_that_are_no_larger(tmp_path):
+    """Too long a prompt goes past a target of the same size to the first that is declared larger."""
+    models = "[models.gpt-4o]\na = 'glm-4.5'\nb = 'glm-4.5-air'\nc = 'glm-5.2'\n"
+    config = two_targets(tmp_path)
+    table = '[targets.{}]\nprovider = "zhipu"\nbase_url = "http://127.0.0.1:9/v1"\napi_key = "plain:key"\n'
+    config.path.write_text("".join(map(table.format, "abc")) + models)
+
+    play = Play(load_config(config.path)).against(refusal(400, "context_length_exceeded"), [JSON, completion()])
+
+    assert [s.attempt.target for s in play.sent] == ["a", "c"]
+
+
 def test_a_reset_is_tried_once_more_then_left(config):
     """Where the outcome is unknown the same target gets one more try."""
     play = Play(config).against(RESET, RESET, [JSON, completion()])

@@ -100,6 +100,8 @@ def run(call: Call, plan: Plan, journey: Journey) -> Steps:
     heaviest = 0
     for index, target in enumerate(plan.targets):
         others = plan.targets[index + 1 :]
+        if not route.fits(target):
+            continue
         sent_before = len(journey.attempts)
         error = yield from route.serve(target, others)
         if error is None:
@@ -126,7 +128,12 @@ class _Route:
         self._sent: Outgoing | None = None
         self._provider = ""
         self._vendor_headers: tuple[tuple[str, str], ...] = ()
+        self._too_small: int | None = None  # a context, in tokens, that did not hold the request
         self.failed = False  # no further target may be asked
+
+    def fits(self, target: Target) -> bool:
+        """Say whether a target may hold what another one could not; only one that is declared larger may."""
+        return self._too_small is None or self._context_tokens_at(target) > self._too_small
 
     def serve(self, target: Target, others: Sequence[Target]) -> _Tried:
         """Try one target as often as is sensible; return what was wrong at last, None when the caller has an answer."""
@@ -198,14 +205,17 @@ class _Route:
 
     def _has_larger(self, target: Target, model: str, others: Sequence[Target]) -> bool:
         here = _context_tokens(target, model)
-        for other in others:
-            try:
-                there = _context_tokens(other, self._plan.model_for(other, self._call.model))
-            except ConfigError:
-                continue
-            if here is not None and there is not None and there > here:
-                return True
-        return False
+        if here is None:
+            return False
+        self._too_small = max(here, self._too_small or 0)
+        return any(self.fits(other) for other in others)
+
+    def _context_tokens_at(self, target: Target) -> int:
+        """Return the declared context of what would serve this call at a target; 0 if nobody declares it."""
+        try:
+            return _context_tokens(target, self._plan.model_for(target, self._call.model)) or 0
+        except ConfigError:
+            return 0
 
     def _whole(self, target: Target, outgoing: Outgoing, attempt: Attempt, _more: bool) -> _Tried:
         """Ask for an answer in one piece."""
