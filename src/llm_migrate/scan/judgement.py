@@ -320,6 +320,8 @@ def _note(ruling: Ruling) -> Note:
 
 
 def _legacy_note(hit: Hit) -> Note:
+    if hit.kind == "manifest":
+        return Note("sdk", "mapped", "admits only the SDK's old interface: move the calls to the current one first", "")
     old = "openai-node 3" if hit.rule.endswith("script") else "openai 0.28"
     return Note("sdk", "mapped", f"written for {old}: move it to the current SDK first", "")
 

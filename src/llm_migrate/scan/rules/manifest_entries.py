@@ -11,7 +11,13 @@ from typing import Final
 
 from llm_migrate.scan.finding import Document, Entry, Hit
 from llm_migrate.scan.rule import EntryRule, FileContext
-from llm_migrate.scan.rules.manifest_names import manifest_hit, provider_of, requirement_name
+from llm_migrate.scan.rules.manifest_names import (
+    is_legacy,
+    is_legacy_requirement,
+    manifest_hit,
+    provider_of,
+    requirement_name,
+)
 from llm_migrate.scan.vocabulary import Ecosystem
 
 NAME: Final = "manifest_entries"
@@ -48,7 +54,8 @@ def _keyed(entry: Entry, keys: list[str], ecosystem: Ecosystem, context: FileCon
         if keys[index] in _TABLES:
             owner = provider_of(context.vocabulary, ecosystem, entry.path[index + 1])
             if owner is not None and keys[index + 2 :] in ([], ["version"], ["git"], ["path"]):
-                return manifest_hit(NAME, owner, entry.start, entry.end)
+                legacy = is_legacy(ecosystem, entry.path[index + 1], entry.value)
+                return manifest_hit(NAME, owner, entry.start, entry.end, legacy=legacy)
     return None
 
 
@@ -59,9 +66,11 @@ def _requirements(entry: Entry, document: Document, context: FileContext) -> Ite
         name = requirement_name(entry.value)
         # `- openai=1.2` of a conda list was read as a name with a value.
         by_key = provider_of(context.vocabulary, "pypi", entry.path[-1]) if entry.start < entry.value_start else None
-        owner = (provider_of(context.vocabulary, "pypi", name) if name else None) or by_key
+        by_value = provider_of(context.vocabulary, "pypi", name) if name else None
+        owner = by_value or by_key
         if owner is not None:
-            yield manifest_hit(NAME, owner, entry.start, entry.end)
+            legacy = is_legacy_requirement(entry.value if by_value else f"{entry.path[-1]}={entry.value}")
+            yield manifest_hit(NAME, owner, entry.start, entry.end, legacy=legacy)
         return
     position = entry.value_start
     for raw in document.data[entry.value_start : entry.value_end].splitlines(keepends=True):
@@ -70,5 +79,6 @@ def _requirements(entry: Entry, document: Document, context: FileContext) -> Ite
         owner = provider_of(context.vocabulary, "pypi", name) if name and not line.startswith("#") else None
         if owner is not None:
             start = position + len(raw) - len(raw.lstrip())
-            yield manifest_hit(NAME, owner, start, position + len(raw.rstrip()))
+            legacy = is_legacy_requirement(line)
+            yield manifest_hit(NAME, owner, start, position + len(raw.rstrip()), legacy=legacy)
         position += len(raw)

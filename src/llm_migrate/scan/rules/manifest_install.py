@@ -8,7 +8,13 @@ from typing import Final
 
 from llm_migrate.scan.finding import Document, Hit
 from llm_migrate.scan.rule import FileContext, TextRule
-from llm_migrate.scan.rules.manifest_names import manifest_hit, provider_of, requirement_name
+from llm_migrate.scan.rules.manifest_names import (
+    is_legacy,
+    is_legacy_requirement,
+    manifest_hit,
+    provider_of,
+    requirement_name,
+)
 from llm_migrate.scan.vocabulary import Ecosystem
 
 NAME: Final = "manifest_install"
@@ -33,7 +39,8 @@ def find(document: Document, context: FileContext) -> Iterator[Hit]:
         for argument in _ARGUMENT.finditer(text, match.start(4), match.end(4)):
             owner = provider_of(context.vocabulary, ecosystem, _package(argument.group(), ecosystem))
             if owner is not None and owner[1] == "certain":
-                yield manifest_hit(NAME, owner, context.byte(argument.start()), context.byte(argument.end()))
+                place = context.byte(argument.start()), context.byte(argument.end())
+                yield manifest_hit(NAME, owner, *place, legacy=_is_legacy(argument.group(), ecosystem))
 
 
 RULE: Final = TextRule(NAME, frozenset({"bash", "dockerfile", "makefile", "notebook", "yaml"}), find)
@@ -52,3 +59,11 @@ def _package(argument: str, ecosystem: Ecosystem) -> str:
         return "" if bare.startswith(("-", ".", "/")) else requirement_name(bare) or ""
     head, _, _ = bare[1:].partition("@")  # the first sign may be a scope's "@"
     return bare[:1] + head
+
+
+def _is_legacy(argument: str, ecosystem: Ecosystem) -> bool:
+    bare = argument.strip("\"'")
+    if ecosystem == "pypi":
+        return is_legacy_requirement(bare)
+    name = _package(argument, ecosystem)
+    return is_legacy(ecosystem, name, bare[len(name) :].removeprefix("@"))

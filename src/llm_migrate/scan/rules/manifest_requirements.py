@@ -9,7 +9,7 @@ from typing import Final
 from llm_migrate.scan.entries.source import lines
 from llm_migrate.scan.finding import Document, Hit
 from llm_migrate.scan.rule import FileContext, TextRule
-from llm_migrate.scan.rules.manifest_names import manifest_hit, provider_of, requirement_name
+from llm_migrate.scan.rules.manifest_names import is_legacy_requirement, manifest_hit, provider_of, requirement_name
 
 NAME: Final = "manifest_requirements"
 
@@ -22,12 +22,15 @@ def find(document: Document, context: FileContext) -> Iterator[Hit]:
     for start, end in lines(document.text):
         line = document.text[start:end]
         option = _OPTION.match(line)
-        name = requirement_name(line[option.end() :] if option else line)
+        requirement = line[option.end() :] if option else line
+        name = requirement_name(requirement)
         owner = provider_of(context.vocabulary, "pypi", name) if name else None
         if owner is not None:
             stop = _END.search(line)
             first = start + len(line) - len(line.lstrip())
-            yield manifest_hit(NAME, owner, context.byte(first), context.byte(start + stop.start() if stop else end))
+            last = start + stop.start() if stop else end
+            legacy = is_legacy_requirement(line[: stop.start()] if stop else line)
+            yield manifest_hit(NAME, owner, context.byte(first), context.byte(last), legacy=legacy)
 
 
 RULE: Final = TextRule(NAME, frozenset({"requirements"}), find)

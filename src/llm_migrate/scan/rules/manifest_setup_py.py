@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_migrate.scan.finding import Hit
 from llm_migrate.scan.rule import AstRule, FileContext
-from llm_migrate.scan.rules.manifest_names import manifest_hit, provider_of, requirement_name
+from llm_migrate.scan.rules.manifest_names import is_legacy_requirement, manifest_hit, provider_of, requirement_name
 
 if TYPE_CHECKING:
     from ast_grep_py import SgNode as Node
@@ -26,7 +26,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
         package = requirement_name(text.text())
         owner = provider_of(context.vocabulary, "pypi", package) if package else None
         if owner is not None:
-            yield manifest_hit(NAME, owner, *context.span(text))
+            yield manifest_hit(NAME, owner, *context.span(text), legacy=is_legacy_requirement(text.text()))
 
 
 RULE: Final = AstRule(NAME, frozenset({"python"}), frozenset({"keyword_argument"}), find)

@@ -20,6 +20,8 @@ OPENAI: Final = "openai"
 AZURE: Final = "azure-openai"
 UNKNOWN_PROVIDER: Final = "unknown"
 
+# (ecosystem, package) -> the first major version of the interface of today.
+FIRST_CURRENT: Final[dict[tuple[str, str], int]] = {("pypi", "openai"): 1, ("npm", "openai"): 4}
 PYTHON_CLIENTS: Final = {
     "openai.OpenAI": OPENAI,
     "openai.AsyncOpenAI": OPENAI,
