@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import socket
 import threading
+import time
+from types import SimpleNamespace
 
 import httpx
 import httpx2
@@ -258,6 +261,33 @@ def test_a_read_limit_holds_for_every_byte_of_the_head(config):
         pytest.raises(openai.InternalServerError),
     ):
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+
+def test_a_read_limit_holds_while_the_request_is_sent(config):
+    """A vendor that takes a large request in small sips does not hold the caller beyond the deadline (R3)."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def sip():
+        connection, _ = listener.accept()
+        with connection:
+            while not over.wait(0.02) and connection.recv(65536):
+                pass
+
+    thread = threading.Thread(target=sip)
+    thread.start()
+    file = config(SimpleNamespace(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1"))
+    large = [{"role": "user", "content": "a" * (20 << 20)}]
+    with listener, sdk(file, timeout=1) as client:
+        began = time.monotonic()
+        with pytest.raises(openai.InternalServerError) as caught:
+            client.chat.completions.create(model="gpt-4o", messages=large)
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+
+    assert caught.value.code == "upstream_timeout"
+    assert took < 2
 
 
 def test_a_stalled_stream_raises(config):

@@ -197,12 +197,16 @@ class _TimedStream(httpcore2.NetworkStream):
             self._waiting += buffer
             return
         self._flush()
-        self._stream.write(buffer, _left(timeout))
+        self._send(buffer, timeout)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, b""
-        if waiting:
-            self._stream.write(waiting, _left(None))
+        self._send(waiting, None)
+
+    def _send(self, buffer: bytes, timeout: float | None) -> None:
+        # The limit of a write counts anew for every part that the other side takes, so a large one goes in pieces.
+        for start in range(0, len(buffer), _PACKET_BYTES):
+            self._stream.write(buffer[start : start + _PACKET_BYTES], _left(timeout))
 
     def close(self) -> None:
         self._stream.close()
