@@ -472,3 +472,55 @@ def test_encoding_and_line_ends_are_kept(tmp_path, end, encoding):
     assert end == "\n" or "\n" not in text.replace(end, "")
     assert text.endswith("# 注释")
     assert "model='glm-5.3-flash' if LLM_PROVIDER == 'zhipu' else 'gpt-4o'" in text
+
+
+OPTIONS = (
+    CLIENT
+    + 'options = {"model": "gpt-4o", "temperature": 0.2}\nclient.chat.completions.create(messages=[], **options)\n'
+)
+
+
+def test_what_a_table_behind_stars_brings_is_listed(tmp_path):
+    """An argument that comes in a `**` table and must change is named; what is to be added goes into the call."""
+    found = plan(tmp_path, {"m.py": OPTIONS}, to="kimi:kimi-k2.6", replace=True)
+
+    (place,) = [place for place in found.by_hand if place.line == 5]
+    assert place.reason == "takes temperature from a ** argument"
+    assert place.blocked
+    text = after(found, "m.py")
+    assert "temperature" in text
+    assert '    **options,\n    extra_body={"thinking": {"type": "disabled"}' in text
+    assert '"model": "kimi-k2.6"' in text
+
+
+def test_what_a_table_of_unknown_content_lacks_is_told(tmp_path):
+    """Where nobody knows what the stars bring, nothing is put beside them that could be there twice."""
+    text = CLIENT + "def ask(**more):\n    return client.chat.completions.create(model='gpt-4o', messages=[], **more)\n"
+
+    found = plan(tmp_path, {"m.py": text}, to="kimi:kimi-k2.6")
+
+    (place,) = [place for place in found.by_hand if place.line == 5]
+    assert "run time" in place.reason
+    assert "'thinking': {'type': 'disabled'}" in place.advice
+    assert "extra_body" not in after(found, "m.py")
+
+
+def test_a_model_behind_stars_that_stays_is_told_to_break_the_call(tmp_path):
+    """The call goes to the target, but its table's model may be another client's: a person must decide."""
+    files = {"m.py": OPTIONS, "other.py": 'from langchain_openai import ChatOpenAI\nllm = ChatOpenAI(model="gpt-4o")\n'}
+
+    found = plan(tmp_path, files)
+
+    told = [place for place in found.by_hand if place.file == "m.py" and place.line == 5]
+    assert [(place.reason, place.blocked) for place in told] == [("takes its model from a ** argument", True)]
+
+
+def test_in_place_a_second_move_adds_nothing_beside_a_model_that_stays(tmp_path):
+    """Where the old model's name could not be changed, what was added to the call is not added again."""
+    files = {"m.py": OPTIONS, "other.py": 'from langchain_openai import ChatOpenAI\nllm = ChatOpenAI(model="gpt-4o")\n'}
+    once = after(plan(tmp_path, files, to="kimi:kimi-k2.6", replace=True), "m.py")
+
+    again = plan(tmp_path, {"m.py": once}, to="kimi:kimi-k2.6", replace=True)
+
+    assert "extra_body" in once
+    assert after(again, "m.py") is None

@@ -218,6 +218,9 @@ class _FilePlanner:
         change = self._calls.request(call, hit, new)
         if value is not None and not isinstance(value, ast.Constant) and not mentions_switch(value):
             self._run_time_model(finding, change, value, old)
+        doubt = self._strategy.survey.doubt_on_model(old) if old is not None and value is None else None
+        if doubt is not None and not self._strategy.unsafe:
+            self.leave([finding], "takes its model from a ** argument", f"there it must be {new}; {doubt}")
         self._offer(finding, change, call)
 
     def _run_time_model(self, finding: Finding, change: CallChange, value: ast.expr, old: str | None) -> None:
@@ -317,6 +320,8 @@ class _FilePlanner:
     def _offer(self, finding: Finding, change: CallChange, call: ast.Call) -> None:
         for subject, advice, blocked in change.problems:
             self.leave([finding], f"{subject} cannot be kept", advice, blocked=blocked)
+        for reason, advice, blocked in change.spread:
+            self.leave([finding], reason, advice, blocked=blocked)
         for doubt in change.doubts:
             self.leave([finding], doubt, "--unsafe leaves it out; then look at what reads the answer")
         if change.edits:

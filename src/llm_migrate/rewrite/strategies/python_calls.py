@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from llm_migrate.catalog.policy import OPEN, UNKNOWN, Effect, Ruling, Unknown, Value, judge
+from llm_migrate.catalog.policy import OPEN, UNKNOWN, Effect, Policy, Ruling, Unknown, Value, judge
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.rewrite.arguments import ArgumentEdits
 from llm_migrate.rewrite.proposal import Need
@@ -56,6 +56,7 @@ class CallChange:
         losses: what is lost at the target.
         doubts: changes that would alter what the program gets back, for `--unsafe`.
         problems: (subject, advice, blocked) that no edit cures.
+        spread: (reason, advice, blocked) on what comes in a `**` argument.
     """
 
     edits: ArgumentEdits = field(default_factory=ArgumentEdits)
@@ -64,6 +65,7 @@ class CallChange:
     losses: list[str] = field(default_factory=list[str])
     doubts: list[str] = field(default_factory=list[str])
     problems: list[tuple[str, str, bool]] = field(default_factory=list[tuple[str, str, bool]])
+    spread: list[tuple[str, str, bool]] = field(default_factory=list[tuple[str, str, bool]])
 
 
 class CallPlanner:
@@ -105,8 +107,15 @@ class CallPlanner:
         given = {k.arg: k.value for k in call.keywords if k.arg}
         extra: dict[str, str] = {}
         policy = self._move.policy("embeddings" if hit.api == "embeddings" else "chat", model)
-        for ruling in judge(policy, self._body(call, hit)):
-            self._follow(change, ruling, given, extra, hit)
+        body = self._body(call, hit)
+        hidden = body.keys() - given.keys() - {OPEN}
+        for ruling in judge(policy, body):
+            if hidden.isdisjoint((ruling.subject, *ruling.set, *ruling.remove)):
+                self._follow(change, ruling, given, extra, hit)
+            else:
+                self._spread(change, ruling)
+        if OPEN in body:
+            self._open(change, policy, body)
         if extra:
             self._extra_body(change, given, extra)
         if hit.api == "embeddings" and "encoding_format" not in given:
@@ -122,14 +131,35 @@ class CallPlanner:
     def _body(self, call: ast.Call, hit: Hit) -> dict[str, Value]:
         known: Mapping[str, Value] = hit.parameters or {}
         body: dict[str, Value] = {}
+        given = {keyword.arg for keyword in call.keywords}
         for keyword in call.keywords:
             if keyword.arg is None:
-                body[OPEN] = UNKNOWN
+                # The scan has read the table behind the stars, if it could; what it could not read is OPEN there, too.
+                body |= {name: value for name, value in known.items() if name not in given}
+                if not known or "extra_body" in body:
+                    body[OPEN] = UNKNOWN
             elif keyword.arg not in _UNJUDGED and not mentions_switch(keyword.value):
                 body[keyword.arg] = known.get(keyword.arg, UNKNOWN)
                 if isinstance(body[keyword.arg], Unknown):
                     body[keyword.arg] = _literal(keyword.value)
         return body
+
+    def _spread(self, change: CallChange, ruling: Ruling) -> None:
+        """Note what must become of an argument that comes in a table: the table may serve other calls, too."""
+        if ruling.effect is Effect.KEPT and ruling.at_worst < Effect.CLAMPED:
+            return
+        becomes = ", ".join(f"{name} = {_python(value, self._source.quote)}" for name, value in ruling.set.items())
+        told = becomes or _LOST.get(ruling.at_worst, "changes")
+        advice = f"for {self._move.target.id}: {told}. {ruling.advice}".strip().removesuffix(".")
+        change.spread.append((f"takes {ruling.subject} from a ** argument", advice, ruling.effect >= Effect.CLAMPED))
+
+    def _open(self, change: CallChange, policy: Policy, body: Mapping[str, Value]) -> None:
+        """Note that arguments are not known, and what the target wants to be added to them."""
+        seen = {name: value for name, value in body.items() if name != OPEN}
+        added = {n: v for r in judge(policy, seen) if r.effect is Effect.ADDED for n, v in r.set.items()}
+        wanted = f", and add {added} to extra_body" if added else ""
+        advice = f"see that {self._move.target.id} takes what comes{wanted}"
+        change.spread.append(("takes a ** argument that is filled at run time", advice, False))
 
     def _ask_for_floats(self, change: CallChange, model: str | Unknown) -> None:
         """Name the format where the vendor has no base64: the SDK asks for that by itself, and takes floats too.
@@ -271,8 +301,13 @@ class CallPlanner:
 
     def _extra_body(self, change: CallChange, given: Mapping[str, ast.expr], extra: Mapping[str, str]) -> None:
         quote = self._source.quote
-        inner = ", ".join(f"{quote}{name}{quote}: {text}" for name, text in extra.items())
         old = given.get("extra_body")
+        there: set[object] = (
+            {k.value for k in old.keys if isinstance(k, ast.Constant)} if isinstance(old, ast.Dict) else set()
+        )
+        inner = ", ".join(f"{quote}{name}{quote}: {text}" for name, text in extra.items() if name not in there)
+        if not inner:
+            return
         if old is None:
             self._value(change, given, "extra_body", f"{{{inner}}}", "switch")
         elif not mentions_switch(old) and _is_plain(old):
