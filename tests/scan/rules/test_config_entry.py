@@ -134,3 +134,28 @@ def test_generic_variables_with_one_prefix_belong_together():
 def test_lock_files_are_not_read():
     """What a lock file pins follows the manifest."""
     assert ask(RULE, '{"openai": {"api_key": "x"}}', "json", "package-lock.json") == []
+
+
+def test_values_padded_inside_their_quotes_are_read():
+    """Some compose files line their values up with spaces inside the quotes."""
+    text = "environment:\n  LLM_MODEL: '   gpt-4o     '\n  TITLE: '  gpt-4o  '\n"
+
+    assert [(seen.kind, seen.hit.model) for seen in ask(RULE, text, "yaml")] == [("model", "gpt-4o")]
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("0123456789abcdef0123456789abcdef", True),
+        ("'  sk-o6JSoidygl7llRxIb4kbT3  '", True),
+        ("fk195831-IdP0Pb3W6DCM,sk-o6JSoidygl7llR", True),
+        ("${AZURE_OPENAI_KEY_1}", False),
+        ("AZURE_OPENAI_API_KEY_2", False),
+        ("your-key", False),
+    ],
+)
+def test_keys_without_a_known_prefix_are_secrets(value: str, secret: bool):
+    """Azure's keys have no prefix: what stands under a key's name and looks like one is masked."""
+    (seen,) = ask(RULE, f"AZURE_OPENAI_API_KEY: {value}\n", "yaml")
+
+    assert (seen.kind, seen.hit.secret) == ("credential", secret)

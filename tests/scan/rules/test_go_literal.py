@@ -55,3 +55,18 @@ def test_an_import_path_is_no_constant():
 def test_other_languages(text: str, language: str):
     """The same constants in languages without rules of their own."""
     assert [(seen.kind, seen.value) for seen in ask(RULE, text, language)] == [("model", "gpt-4o")]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("MY_OPENAI_ENDPOINT", [("base-url", "openai")]),
+        ("AZURE_OPENAI_DALLE_DEPLOYMENT_NAME", [("model", "azure-openai")]),
+        ("MY_OPENAI_TITLE", []),
+    ],
+)
+def test_a_variable_with_a_vendor_in_its_name_counts_by_what_it_holds(name: str, found: list[tuple[str, str]]):
+    """Keys, addresses and models do, whatever else is in the name; the rest is the program's own affair."""
+    seen = ask(RULE, f'class A {{ String x = System.getenv("{name}"); }}', "java")
+
+    assert [(hit.kind, hit.provider) for hit in seen] == found

@@ -68,3 +68,35 @@ def test_a_long_chain_of_calls_ends_soon():
     chain = "import com.openai.A;\nclass A { void f() { x" + ".a()" * 8000 + "; } }"
 
     assert [kind for kind, _, _ in kinds(RULE, chain, "java")] == ["sdk-import"]
+
+
+def test_a_framework_package_named_after_the_company_is_told_by_its_class():
+    """`model.azure.AzureOpenAiChatModel` is a wrapper of Azure OpenAI; `model.azure.AzureSearch` is not."""
+    text = """\
+import dev.langchain4j.model.azure.AzureOpenAiChatModel;
+import dev.langchain4j.store.azure.AzureSearchStore;
+class A { Object m = AzureOpenAiChatModel.builder().build(); }
+"""
+
+    assert kinds(RULE, text, "java") == [
+        ("wrapper", "azure-openai", "import dev.langchain4j.model.azure.AzureOpenAiChatModel;"),
+        ("wrapper", "azure-openai", "AzureOpenAiChatModel.builder()"),
+    ]
+
+
+def test_constants_of_the_framework_that_stand_for_models():
+    """`GPT_4_O_MINI` from a provider's class of names is a model; other constants and own ones are not."""
+    text = """\
+import static dev.langchain4j.model.openai.OpenAiChatModelName.GPT_4_O_MINI;
+import dev.langchain4j.model.openai.OpenAiChatModelName;
+import static dev.langchain4j.model.openai.OpenAiThing.DEFAULT_LIMIT;
+class A { void f() {
+  b.modelName(GPT_4_O_MINI);
+  b.modelName(OpenAiChatModelName.GPT_3_5_TURBO);
+  b.limit(DEFAULT_LIMIT);
+  b.modelName(Mine.GPT_4);
+} }
+"""
+
+    found = [row for row in kinds(RULE, text, "java") if row[0] == "model"]
+    assert found == [("model", "openai", "GPT_4_O_MINI"), ("model", "openai", "OpenAiChatModelName.GPT_3_5_TURBO")]

@@ -178,3 +178,11 @@ def test_an_unmistakable_call_of_an_unknown_client_is_likely(text):
 def test_other_calls_are_left_alone(text):
     """Like-named methods of other libraries, and helpers of the SDK, are no calls of an API."""
     assert calls(text) == []
+
+
+def test_a_call_of_another_vendors_own_sdk_is_that_vendors():
+    """SDKs that copy OpenAI's method names are told by where the client comes from."""
+    text = "from zai import ZhipuAiClient\nclass A:\n def __init__(self):\n  self.client = ZhipuAiClient(api_key='k')\n"
+    text += " def f(self):\n  return self.client.chat.completions.create(messages=[])\n"
+
+    assert [(seen.kind, seen.provider) for seen in ask("openai_call_python", text, "python")] == [("api-call", "zhipu")]

@@ -55,3 +55,23 @@ def test_the_vendors_command_line_tool_is_a_call():
 
     assert (call.kind, call.hit.api) == ("api-call", "chat")
     assert (model.kind, model.value) == ("model", "gpt-4")
+
+
+def test_long_options_name_models_and_vendors():
+    """Tools of a cloud take the model as `--model-name` and its vendor as `--kind` or `--model-format`."""
+    text = "az deploy create --kind OpenAI --model-name 'gpt-4o' --model-version 2024 --model-format OpenAI\n"
+
+    assert kinds(RULE, text, "bash") == [
+        ("config", "openai", "OpenAI"),
+        ("model", "openai", "gpt-4o"),
+        ("config", "openai", "OpenAI"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["git clone --branch openai x\n", "x --kind Deployment --format json\n", "x --model-name mine --name gpt-4o\n"],
+)
+def test_other_options_say_nothing(text: str):
+    """A vendor's word or a model's id behind an unrelated option is no setting."""
+    assert kinds(RULE, text, "bash") == []

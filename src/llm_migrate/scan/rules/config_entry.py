@@ -15,7 +15,7 @@ from typing import Final
 from llm_migrate.scan.finding import Document, Entry, Hit
 from llm_migrate.scan.rule import EntryRule, FileContext
 from llm_migrate.scan.rules.config_names import from_names, is_setting, key_parts
-from llm_migrate.scan.rules.config_values import KIND_OF, Evidence, from_value, serves_model, words_of
+from llm_migrate.scan.rules.config_values import KIND_OF, Evidence, from_value, looks_secret, serves_model, words_of
 from llm_migrate.scan.vocabulary import Vocabulary, role_of
 
 NAME: Final = "config_entry"
@@ -120,5 +120,5 @@ def _hit(entry: Entry, evidence: Evidence) -> Hit:
         value_start=entry.value_start,
         value_end=entry.value_end,
         confidence=evidence.confidence,
-        secret=evidence.secret,
+        secret=evidence.secret or (evidence.kind == "credential" and looks_secret(entry.value)),
     )

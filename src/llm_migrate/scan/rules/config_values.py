@@ -18,6 +18,7 @@ _PLACEHOLDER: Final = re.compile(r"<[^<>\r\n]{1,80}>|\$?\{{1,2}[^{}\r\n]{1,80}\}
 _HOST: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+){1,6}", re.I)
 _VARIABLE: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9_]{3,60}(?![A-Za-z0-9_])")
 _KEY_LIKE: Final = re.compile(r"[A-Za-z0-9_/+=.-]{16,300}")
+_SECRET: Final = re.compile(r"[A-Za-z0-9_/+=.,:~-]{16,2000}")
 _PREFIXED: Final = re.compile(r"([A-Za-z][\w-]{1,30})[/:](.{2,100})", re.S)
 _MODEL_KEYS: Final = frozenset(
     {"model", "models", "deployment", "deployments", "engine", "llm", "chat", "completion", "completions"}
@@ -53,6 +54,7 @@ class Evidence:
 
 def from_value(value: str, words: Iterable[str], vocabulary: Vocabulary) -> Evidence | None:
     """Return what a value proves, given the words of its key and of the sections around it."""
+    value = value.strip(" \t")  # some line their values up inside the quotes
     if not value or len(value) > _LONGEST or "\n" in value:
         return None
     held = frozenset(words)
@@ -141,6 +143,18 @@ def _variable(value: str, vocabulary: Vocabulary) -> Evidence | None:
         if role is not None and (role.exact or role.role == "key"):
             return Evidence(KIND_OF[role.role], role.provider, "certain" if role.exact else "likely", by_value=True)
     return None
+
+
+def looks_secret(value: str) -> bool:
+    """Say whether a value that stands where a key belongs is one: long, of one piece, no address, no variable's name.
+
+    Keys of Azure and of proxies have no prefix to know them by, so a placeholder may look like one: masked, it does
+    no harm.
+    """
+    plain = value.strip()
+    if _SECRET.fullmatch(plain) is None or _VARIABLE.fullmatch(plain) or "://" in plain:
+        return False
+    return any(sign.isdigit() for sign in plain) and any(sign.isalpha() for sign in plain)
 
 
 def words_of(texts: Iterable[str]) -> list[str]:

@@ -58,7 +58,7 @@ RULE: Final = AstRule(NAME, _LANGUAGES, _CONTENTS, find)
 def _evidence(text: str, vocabulary: Vocabulary) -> Evidence | None:
     if text.isupper() and "_" in text:
         role = name_role(vocabulary, text)
-        if role is not None and (role.exact or role.role == "key"):
+        if role is not None and (role.exact or role.role != "other"):
             return Evidence(KIND_OF[role.role], role.provider, "certain" if role.exact else "likely")
     if (owner := vocabulary.vendor_word(text)) is not None:
         return Evidence("config", owner, "likely")

@@ -24,6 +24,7 @@ _IMPORT: Final = re.compile(r"(?:import|using)\s+(?:static\s+|global::)?([\w.]+)
 _FRAMEWORKS: Final = frozenset({"springframework", "langchain4j", "semantickernel", "quarkiverse", "embabel"})
 _BUILDER: Final = re.compile(r"(\w+)\.(?:builder|fromEnv|newBuilder|withApiKey|create)\b")
 _CLIENT: Final = re.compile(r"\w*(?:Client(?:Builder|Async|Options)?|Service|Model|Api|OkHttpClient)")
+_VERSION: Final = re.compile(r"(?<=\d)-(?=\d)")
 _LONGEST: Final = 6_000  # characters of a call that is looked at: each call of a chain holds all before it
 _CALLS: Final = (
     (re.compile(r"\.chat\(\)\s*\.completions\(\)\s*\.create\w*\(|\.CompleteChat(?:Streaming)?(?:Async)?\("), "chat"),
@@ -60,6 +61,10 @@ def provider_of_package(path: str, vocabulary: Vocabulary) -> tuple[str, Kind] |
     """Return the provider whose SDK (or whose part of a framework) a package is."""
     parts = [part.lower() for part in path.split(".")[:8]]
     owner = next((found for part in parts if (found := vocabulary.vendor_word(part)) is not None), None)
+    if owner is None and not _FRAMEWORKS.isdisjoint(parts):
+        # A framework's package may be named after the company, its class after the product: model.azure.AzureOpenAiX.
+        role = name_role(vocabulary, path.rpartition(".")[2])
+        owner = role.provider if role is not None else None
     if owner is None:
         return None
     # com.azure.ai.openai is the channel "azure-openai", not "openai".
@@ -118,6 +123,23 @@ def _client(name: str, node: Node, context: FileContext) -> Iterator[Hit]:
         yield Hit(NAME, "wrapper" if owner[1] == "wrapper" else "client", *context.span(node), owner[0])
 
 
+def _constants(node: Node, context: FileContext) -> Iterator[Hit]:
+    """Yield `GPT_4_O` and `ModelName.GPT_4_O` among the arguments of a call, when the SDK or framework has it."""
+    names = context.analysis(imported)
+    for child in node.children() if names else ():
+        head, _, name = child.text()[:120].rpartition(".")
+        if child.kind() not in ("identifier", "field_access") or not name.isupper():
+            continue
+        owner = names.get(head.rpartition(".")[2] or name) or (names.get("*") if not head else None)
+        if owner is not None and _is_model(name, context.vocabulary):
+            yield Hit(NAME, "model", *context.span(child), owner[0], confidence="likely")
+
+
+def _is_model(constant: str, vocabulary: Vocabulary) -> bool:
+    plain = constant.lower().replace("_", "-")
+    return any(vocabulary.model(name) is not None for name in (plain, _VERSION.sub(".", plain)))
+
+
 _FINDERS: Final[dict[str, Callable[[Node, FileContext], Iterator[Hit]]]] = {
     "import_declaration": _import,
     "import_header": _import,
@@ -126,5 +148,6 @@ _FINDERS: Final[dict[str, Callable[[Node, FileContext], Iterator[Hit]]]] = {
     "method_invocation": _invocation,
     "call_expression": _invocation,
     "invocation_expression": _invocation,
+    "argument_list": _constants,
 }
 RULE: Final = AstRule(NAME, frozenset({"csharp", "java", "kotlin"}), frozenset(_FINDERS), find)

@@ -35,7 +35,9 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     names = names_of(context)
     if function is None or names is None or function.kind() not in ("attribute", "identifier"):
         return
-    call = (_known_call(function, names, context) if names.uses_sdk else None) or _guessed_call(function)
+    call = (_known_call(function, names, context) if names.uses_sdk else None) or _guessed_call(
+        function, names, context
+    )
     if call is None:
         return
     body = names.body(node)
@@ -84,9 +86,14 @@ def _known_call(function: Node, names: Symbols, context: FileContext) -> Call | 
     return Call(found[0], legacy_provider(names, context), legacy=found[1]) if found else None
 
 
-def _guessed_call(function: Node) -> Call | None:
+def _guessed_call(function: Node, names: Symbols, context: FileContext) -> Call | None:
     found = guess_call(function.text()) if function.kind() == "attribute" else None
-    return Call(found[0], OPENAI, sure=False) if found else None
+    if found is None:
+        return None
+    # Other vendors' own SDKs copy the names of OpenAI's methods.
+    symbol = names.resolve(function)
+    owner = context.vocabulary.sdk_path(symbol.path) if symbol is not None else None
+    return Call(found[0], owner or OPENAI, sure=False)
 
 
 RULE: Final = AstRule(NAME, frozenset({"python", "notebook"}), frozenset({"call"}), find, needs=KINDS)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 NAME: Final = "shell_command"
 
 _HTTP: Final = frozenset({"curl", "wget", "http", "https", "xh", "xhs", "httpie", "grpcurl", "aria2c"})
-_MODEL_FLAGS: Final = frozenset({"-m", "--model", "--engine", "--deployment", "--deployment-id"})
+_MODEL_FLAGS: Final = re.compile(r"-m|--(?:[a-z]+-)*(?:model|engine|deployment)(?:-name|-id)?")
+_VENDOR_FLAGS: Final = re.compile(r"--(?:[a-z]+-)*(?:provider|backend|vendor|kind|format|llm|api-type)")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w{3,60})")
 _PAYLOAD_MODEL: Final = re.compile(r"\\?[\"'](?:model|engine)\\?[\"'][ \t]*:[ \t]*\\?[\"']([\w./:-]{2,100})\\?[\"']")
 _FLAG_MODEL: Final = re.compile(r"(?:^|\s)(?:model|engine)=([\w./:-]{2,100})")
@@ -76,10 +77,14 @@ def _models(node: Node, context: FileContext) -> Iterator[Hit]:
             yield from _model(match.group(1), base + match.start(1), context)
     words = [child for child in node.children() if child.kind() in ("word", "string", "raw_string")]
     for flag, value in pairwise(words):
-        if flag.text() in _MODEL_FLAGS:
-            raw = value.text()
-            bare = raw.strip("\"'")
-            yield from _model(bare, value.range().start.index + raw.index(bare), context)
+        raw = value.text()
+        bare = raw.strip("\"'")
+        index = value.range().start.index + raw.index(bare)
+        if _MODEL_FLAGS.fullmatch(flag.text()):
+            yield from _model(bare, index, context)
+        elif _VENDOR_FLAGS.fullmatch(flag.text()) and (owner := context.vocabulary.vendor_word(bare)) is not None:
+            place = context.byte(index), context.byte(index + len(bare))
+            yield Hit(NAME, "config", *place, owner, value_start=place[0], value_end=place[1], confidence="likely")
 
 
 def _model(value: str, index: int, context: FileContext) -> Iterator[Hit]:
