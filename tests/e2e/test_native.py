@@ -5,7 +5,11 @@ The fakes check signatures and parameters by the vendors' documentation, so what
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +46,6 @@ class Kind:
     endpoint: str
     model: str
     extra: str = ""
-    trust: bool = True
 
 
 KINDS = {
@@ -329,3 +332,37 @@ def test_what_was_changed_is_said(make: Make, kind: Kind) -> None:
     adapted = raw.headers.get("x-llm-migrate-adapted", "")
     assert ("seed=clamped" if kind.provider == "hunyuan" else "seed=dropped") in adapted
     assert ("temperature=clamped" in adapted) == (kind.provider != "hunyuan")
+
+
+@pytest.mark.parametrize("kind", ["ernie-token", "hunyuan"], indirect=True)
+def test_no_key_is_logged(make: Make, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """S3: with every logger at its loudest, neither a token in an address nor a secret is written."""
+    caplog.set_level(logging.DEBUG)
+
+    create(make())
+
+    assert server.requests
+    for secret in server.env.values():
+        assert secret.startswith("http") or secret not in caplog.text
+
+
+def test_a_zhipu_token_is_signed_for_each_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `auth = "jwt"` the secret part of the key stays here, and what it signed holds now."""
+    monkeypatch.setenv("ZHIPUAI_API_KEY", "fakeid.fakesecret")
+    with fake("zhipu") as server:
+        path = tmp_path / "llm-migrate.toml"
+        path.write_text(
+            f'[targets.t]\nprovider = "zhipu"\nbase_url = "{server.base_url}"\ntrust_host = true\nauth = "jwt"\n'
+            '[models."gpt-4o"]\nt = "glm-4.6"\n',
+            encoding="utf-8",
+        )
+        with openai.OpenAI(api_key="unused", http_client=llm_migrate.http_client(config=path)) as client:
+            create(client)
+
+    token = server.requests[0].headers["authorization"].removeprefix("Bearer ")
+    signed, _, signature = token.rpartition(".")
+    claims = json.loads(base64.urlsafe_b64decode(signed.partition(".")[2] + "=="))
+    expected = hmac.digest(b"fakesecret", signed.encode(), "sha256")
+    assert base64.urlsafe_b64decode(signature + "==") == expected
+    assert claims["api_key"] == "fakeid"
+    assert claims["timestamp"] <= time.time() * 1000 < claims["exp"]

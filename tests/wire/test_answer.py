@@ -302,6 +302,33 @@ def test_embeddings_without_vectors_are_an_error(data):
     assert isinstance(read_answer(TARGET, call, send(TARGET, call), 200, {}, orjson.dumps({"data": data})), OpenAIError)
 
 
+def nested(depth: int, leaf: str = '"x"') -> str:
+    return "[" * depth + leaf + "]" * depth
+
+
+def test_content_may_lie_in_lists_of_any_depth():
+    """S5: text in lists that are nested as deep as JSON is read comes out, whatever Python's own limit."""
+    body = f'{{"choices": [{{"message": {{"content": {nested(1000)}}}}}]}}'.encode()
+
+    answer = read_answer(TARGET, make_call(), send(TARGET, make_call()), 200, {}, body)
+
+    assert isinstance(answer, Answer)
+    assert orjson.loads(answer.body)["choices"][0]["message"]["content"] == "x"
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_arguments_too_deep_to_write_are_an_error(old):
+    """S5: a call whose arguments can be read but not written is an error, not a crash."""
+    function = f'{{"name": "f", "arguments": {nested(300)}}}'
+    call = f'"function_call": {function}' if old else f'"tool_calls": [{{"function": {function}}}]'
+    body = f'{{"choices": [{{"message": {{{call}}}}}]}}'.encode()
+
+    error = read_answer(TARGET, make_call(), send(TARGET, make_call()), 200, {}, body)
+
+    assert isinstance(error, OpenAIError)
+    assert error.outcome == "ambiguous"
+
+
 @pytest.mark.parametrize("depth", [300, 900])
 def test_an_answer_too_deep_to_write_is_an_error(depth):
     """S5: nesting that can be read but not written is an error, not a crash, also inside an error."""

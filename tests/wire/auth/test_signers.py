@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -96,6 +97,20 @@ def test_tencents_signature_is_its_sdks(vector):
     )
 
     assert authorization == headers["Authorization"]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="zones are set so on POSIX only")
+def test_tencents_day_is_utcs_wherever_the_machine_stands(monkeypatch):
+    """In Beijing the last second of a UTC day lies in the next morning."""
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        authorization = tc3.authorization("i", "s", service="x", host="h", body=b"", now_s=1720569599)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert "Credential=i/2024-07-09/x/tc3_request" in authorization
 
 
 @pytest.mark.parametrize("vector", BCE, ids=ids(BCE))

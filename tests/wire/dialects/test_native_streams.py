@@ -147,6 +147,7 @@ FAULTS: list[tuple[str, bytes, int, str]] = [
     ),
     ("hunyuan", orjson.dumps({"Response": {"Error": {"Code": "LimitExceeded", "Message": "m"}}}), 429, "limited"),
     ("sensenova-0", b'data:{"error":{"code":8,"message":"rpm","details":[]}}\n\n', 429, "limited"),
+    ("sensenova-0", sse({"error": {"code": 8, "message": "rpm"}, **nova(delta="a")}), 429, "limited"),
     ("sensenova-0", orjson.dumps({"error": {"code": 7, "message": "no"}}), 403, "credential"),
 ]
 
