@@ -150,11 +150,18 @@ def complete_old_call(table: Table) -> bool:
 
 
 def complete_function(function: Table) -> bool:
-    """Give a called function its arguments as JSON text: an object is written out."""
+    """Give a called function its arguments as JSON text: an object is written out.
+
+    Raises:
+        UnsoundError: they cannot be written.
+    """
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         return False
-    function["arguments"] = "" if arguments is None else orjson.dumps(arguments).decode()
+    try:
+        function["arguments"] = "" if arguments is None else orjson.dumps(arguments).decode()
+    except orjson.JSONEncodeError:
+        raise UnsoundError("arguments that are nested too deeply") from None
     return True
 
 
@@ -216,11 +223,17 @@ def _drop_nulls(table: Table) -> bool:
 
 
 def _joined(content: JsonValue) -> str:
-    if isinstance(content, list):
-        return "".join(_joined(part) for part in content)
-    if isinstance(content, dict):
-        return _joined(content.get("text", ""))
-    return content if isinstance(content, str) else ""
+    texts: list[str] = []
+    todo = [content]
+    while todo:  # a loop, because lists may lie in lists deeper than Python can call
+        part = todo.pop()
+        if isinstance(part, list):
+            todo += reversed(part)
+        elif isinstance(part, dict):
+            todo.append(part.get("text"))
+        elif isinstance(part, str):
+            texts.append(part)
+    return "".join(texts)
 
 
 def _aside(table: Table, name: str) -> bool:
