@@ -294,6 +294,48 @@ def test_embeddings_are_completed():
     assert parsed.model == "acme-1"
 
 
+@pytest.mark.parametrize(
+    ("asked", "vectors", "good"),
+    [
+        ("a", 1, True),
+        (["a"], 1, True),
+        (["a", "b"], 2, True),
+        ([1, 2, 3], 1, True),
+        ([[1, 2], [3]], 2, True),
+        (["a", "b", "c"], 2, False),
+        (["a"], 2, False),
+        ("a", 2, False),
+    ],
+)
+def test_there_is_one_vector_for_each_input(asked, vectors, good):
+    """R1: fewer vectors than texts would give a program the wrong vector for a text, so they are no answer."""
+    call = make_call("/v1/embeddings", input=asked)
+    body = orjson.dumps({"data": [{"embedding": [0.5]}] * vectors})
+
+    answer = read_answer(TARGET, call, send(TARGET, call), 200, {}, body)
+
+    assert isinstance(answer, Answer if good else OpenAIError)
+
+
+@pytest.mark.parametrize("vector", [[], [None], ["x"], [True], "", "!!!!", "AACAPwA=", "AACA", "\u00e4", 7, {}])
+def test_a_broken_vector_is_an_error(vector):
+    """R1: what is neither numbers nor the base64 of 32-bit ones would fail in the SDK, with an error of no class."""
+    call = make_call("/v1/embeddings", input=["a"])
+    body = orjson.dumps({"data": [{"embedding": vector}]})
+
+    assert isinstance(read_answer(TARGET, call, send(TARGET, call), 200, {}, body), OpenAIError)
+
+
+def test_a_vector_in_base64_stays_as_it_is():
+    """The SDK decodes it."""
+    call = make_call("/v1/embeddings", input=["a"])
+    body = orjson.dumps({"data": [{"embedding": "AACAPw=="}]})
+
+    answer = read_answer(TARGET, call, send(TARGET, call), 200, {}, body)
+
+    assert orjson.loads(answer.body)["data"][0]["embedding"] == "AACAPw=="
+
+
 @pytest.mark.parametrize("data", [[], None, "x", [7], [{"index": 0}]])
 def test_embeddings_without_vectors_are_an_error(data):
     """R1: a 200 without vectors is no answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -66,7 +67,7 @@ def read_answer(
         if call.api == "models":
             return _answer(target, complete_models(parsed, target), None)
         if call.api == "embeddings":
-            return _embeddings(parsed, target, outgoing)
+            return _embeddings(parsed, target, call, outgoing)
         if isinstance(parsed.get("choices"), list) and parsed["choices"]:
             return _chat(parsed, target, outgoing)
     return _unsound(target, parsed, body)
@@ -221,12 +222,15 @@ def _complete_calls(message: Table, made_up_id: str) -> bool:
     return True
 
 
-def _embeddings(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIError:
+def _embeddings(body: Table, target: Target, call: Call, outgoing: Outgoing) -> Answer | OpenAIError:
     rows = body.get("data")
     if not isinstance(rows, list) or not rows:
         return _unsound(target, body, b"")
+    if len(rows) != _inputs(call.body.get("input")):
+        # A program pairs texts and vectors by their order: one that lacks would shift all that follow.
+        return broken(target, "the upstream's answer does not hold one vector for each input")
     for i, row in enumerate(rows):
-        if not isinstance(row, dict) or not isinstance(row.get("embedding"), list | str):
+        if not isinstance(row, dict) or not _is_vector(row.get("embedding")):
             return _unsound(target, body, b"")
         row["object"] = "embedding"
         if not is_int(row.get("index")):
@@ -237,6 +241,25 @@ def _embeddings(body: Table, target: Target, outgoing: Outgoing) -> Answer | Ope
     model = body.get("model")
     body.update({"object": "list", "usage": usage, "model": model if isinstance(model, str) else outgoing.model})
     return _answer(target, body, usage if isinstance(counted, dict) else None)
+
+
+def _inputs(asked: JsonValue) -> int:
+    """Return how many vectors an `input` asks for: a list of tokens is one text."""
+    if not isinstance(asked, list):
+        return 1
+    return 1 if all(is_int(token) for token in asked) else len(asked)
+
+
+def _is_vector(embedding: JsonValue) -> bool:
+    """Say whether a vector is numbers, or the base64 of 32-bit ones as the SDK decodes it."""
+    if isinstance(embedding, list):
+        return bool(embedding) and set(map(type, embedding)) <= {int, float}
+    if not isinstance(embedding, str) or not embedding:
+        return False
+    try:
+        return len(binascii.a2b_base64(embedding, strict_mode=True)) % 4 == 0
+    except (binascii.Error, ValueError):  # the latter for what is not ASCII
+        return False
 
 
 def broken(target: Target, problem: str, *, code: str = "bad_upstream_answer") -> OpenAIError:
