@@ -462,6 +462,16 @@ def test_an_upstream_transport_of_no_family_is_refused(config):
         llm_migrate.http_client(config=config(server), upstream_transport=object())
 
 
+def test_an_upstream_transport_of_the_wrong_kind_is_refused(config):
+    """An async transport below a sync client, or the reverse, is refused at construction."""
+    with loopback() as server:
+        file = config(server)
+    with pytest.raises(llm_migrate.errors.UsageError, match="handle_request"):
+        llm_migrate.http_client(config=file, upstream_transport=httpx2.AsyncHTTPTransport())
+    with pytest.raises(llm_migrate.errors.UsageError, match="handle_async_request"):
+        llm_migrate.async_http_client(config=file, upstream_transport=httpx2.HTTPTransport())
+
+
 def test_a_fault_of_ours_is_an_answer_without_its_text(config, monkeypatch, caplog):
     """A bug in this package costs one call and shows its place, not the prompt [9] (S3)."""
 

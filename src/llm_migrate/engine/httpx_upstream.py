@@ -42,6 +42,7 @@ class HttpxUpstream:
     def __init__(self, *, transport: object = None, client: object = None) -> None:
         self._family = family_of(transport if client is None else client)
         hx = _module(self._family)
+        _require_kind(transport, client, client_class=hx.Client, method="handle_request")
         self._client: httpx2.Client = cast(
             "httpx2.Client", hx.Client(transport=transport, trust_env=False) if client is None else client
         )
@@ -103,6 +104,7 @@ class AsyncHttpxUpstream:
     def __init__(self, *, transport: object = None, client: object = None) -> None:
         self._family = "httpx2" if transport is client is None else family_of(transport if client is None else client)
         hx = _module(self._family)
+        _require_kind(transport, client, client_class=hx.AsyncClient, method="handle_async_request")
         if client is None:
             client = hx.AsyncClient(transport=transport, trust_env=transport is None)
         self._client: httpx2.AsyncClient = cast("httpx2.AsyncClient", client)
@@ -164,6 +166,15 @@ class AsyncHttpxExchange:
 
 _DRAIN_S: Final = 0.05
 _LATE: Final = Failure("ambiguous", "no answer within the time limit", timed_out=True)
+
+
+def _require_kind(transport: object, client: object, *, client_class: type[object], method: str) -> None:
+    """Refuse at once what would fail at every call: a sync one where an async one is needed, and the reverse."""
+    if client is not None and not isinstance(client, client_class):
+        # The SDK's own class for this mistake.
+        raise TypeError(f"http_client: needed is a {client_class.__name__}, given was a {type(client).__name__}")
+    if transport is not None and not hasattr(transport, method):
+        raise UsageError(f"upstream_transport: {type(transport).__name__} has no {method}")
 
 
 def _module(family: str) -> Any:
