@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 
+import httpx
 import httpx2
 import openai
 import pytest
@@ -121,6 +122,28 @@ def test_copies_share_the_chain(config, kind):
         assert ask(copied.copy()) == "hello"
         assert copied._client is client._client
         assert (copied.timeout, copied.max_retries) == (3, 0)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_copy_over_another_client_keeps_the_chain(config, kind, tmp_path, caplog):
+    """`copy(http_client=...)` goes the other way to the same targets, and finds no configuration anew [10]."""
+    with loopback() as used, loopback() as found:
+        chosen = config(used, extra='[chains.mine]\ntargets = ["a"]\n').rename(tmp_path / "chosen.toml")
+        config(found)
+        with kind(config=chosen, chain="mine") as client, client.copy(http_client=httpx2.Client()) as copied:
+            assert ask(copied) == "hello"
+
+    assert (len(used.requests), len(found.requests)) == (1, 0)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("kind", "client"), [(OpenAI, httpx2.AsyncClient), (AsyncOpenAI, httpx2.Client), (AsyncOpenAI, httpx.Client)]
+)
+def test_a_client_of_the_wrong_kind_is_refused_at_once(config, kind, client):
+    """A sync client below an async SDK, or the reverse, is the SDK's own error at construction."""
+    with loopback() as server, pytest.raises(TypeError, match="http_client"):
+        kind(config=config(server), http_client=client())
 
 
 def test_no_retries_means_one_attempt_for_each_target(config):
