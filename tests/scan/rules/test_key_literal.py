@@ -25,8 +25,14 @@ def test_a_key_in_the_code_is_a_secret_wherever_it_stands(text, language):
 
 @pytest.mark.parametrize(
     "text",
-    ['c = "sk-fading-circle"\n', 'k = "sk-..."\n', 'k = "risk-of-abcdefghijklmnop0123"\n', 'k = "sk-<your key>"\n'],
+    [
+        'k = "sk-zz-api03-abcdefghijklmnop"\n',
+        'c = "sk-fading-circle"\n',
+        'k = "sk-..."\n',
+        'k = "risk-of-abcdefghijklmnop0123"\n',
+        'k = "sk-<your key>"\n',
+    ],
 )
 def test_what_only_begins_like_a_key_is_none(text):
-    """A style name, a placeholder and another word are no keys."""
+    """Another service's key, a style name, a placeholder and another word are no keys of the catalog's vendors."""
     assert kinds(RULE, text, "python") == []

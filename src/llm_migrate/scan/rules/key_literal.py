@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "key_literal"
 _SCHEME: Final = "Bearer "
+# Services outside the catalog took over the prefix and put their initials behind it (`sk-ant-`, `sk-or-`, `sk-lf-`).
+_ELSEWHERE: Final = re.compile(r"sk-(?!sp-|tp-)[a-z]{2,3}-")
 
 
 def find(node: Node, context: FileContext) -> Iterator[Hit]:
@@ -23,8 +26,9 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
     literal = literal_of(node, context, wanted="-")
     if literal is None:
         return
-    found = from_value(literal.text.removeprefix(_SCHEME), (), context.vocabulary)
-    if found is None or not found.secret:
+    text = literal.text.removeprefix(_SCHEME)
+    found = from_value(text, (), context.vocabulary)
+    if found is None or not found.secret or _ELSEWHERE.match(text):
         return
     start, end = context.span(node)
     first, last = value_span(node, context)
