@@ -524,3 +524,37 @@ def test_in_place_a_second_move_adds_nothing_beside_a_model_that_stays(tmp_path)
 
     assert "extra_body" in once
     assert after(again, "m.py") is None
+
+
+CALL = 'import httpx\nhttpx.post("https://api.openai.com/v1/{path}", headers={{"Authorization": {key}}}, json={body})\n'
+PLAIN_KEY = '"Bearer sk-proj-abcdefghijklmnop0123456789"'
+READ_KEY = "KEY"
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize(
+    ("path", "key", "why"),
+    [
+        ("chat/completions", PLAIN_KEY, "a key that is written into this file (line 2) would be sent along"),
+        ("embeddings", READ_KEY, "embeddings are never switched unasked"),
+        ("assistants", READ_KEY, "Zhipu AI (GLM, Z.ai) does not offer the assistants API"),
+    ],
+)
+def test_a_raw_address_stays_where_the_request_may_not_go(tmp_path, path, key, why, replace):
+    """A request that would carry the old key, or an unmapped embedding, or has no counterpart keeps its address."""
+    text = CALL.format(path=path, key=key, body='{"input": "x"}' if key is READ_KEY else '{"model": "gpt-4o"}')
+
+    found = plan(tmp_path, {"m.py": text}, replace=replace)
+
+    assert ("m.py", 2, why) in reasons(found)
+    assert after(found, "m.py") is None
+
+
+def test_a_raw_address_of_mapped_embeddings_moves(tmp_path):
+    """With a model chosen the vectors' address and model move together."""
+    text = CALL.format(path="embeddings", key=READ_KEY, body='{"model": "text-embedding-3-small"}')
+
+    new = moved(tmp_path, text, replace=True, pairs=("text-embedding-3-small=embedding-3",))
+
+    assert "https://open.bigmodel.cn/api/paas/v4/embeddings" in new
+    assert '{"model": "embedding-3"}' in new

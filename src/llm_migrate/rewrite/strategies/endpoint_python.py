@@ -130,11 +130,14 @@ class _FilePlanner:
         self._calls = CallPlanner(source, strategy.move, unsafe=strategy.unsafe)
         self._claimed: list[tuple[int, int]] = []  # values that stand behind the switch already, or go
         self._moved: list[tuple[int, int]] = []  # clients and calls that will lead to the target
+        self._secret_line: int | None = None  # of a key that requests to a literal address may carry
         quote = source.quote
         self._when = f"{SWITCH} == {quote}{self._move.target.id}{quote}"
 
     def plan(self, findings: Sequence[Finding]) -> None:
         """Plan all findings: calls first, since a value that a call replaces needs no edit of its own."""
+        if any(f.hit.kind == "raw-http" for f in findings):
+            self._secret_line = next((f.line for f in findings if f.hit.secret), None)
         whole: dict[Kind, Callable[[Finding], None]] = {
             "client": self._client,
             "api-call": self._request,
@@ -247,6 +250,8 @@ class _FilePlanner:
             self.leave([finding], reason, "calls that take it from a variable translate it", blocked=False)
             return
         doubt = self._strategy.survey.doubt_on_model(old)
+        if self._secret_line is not None:
+            doubt = f"{old} may be used by a request that stays with the old provider"
         if doubt is not None and not self._is_moved(finding) and not self._strategy.unsafe:
             self.leave([finding], doubt, f"for {self._move.target.id} it is {new}", blocked=False)
             return
@@ -286,13 +291,37 @@ class _FilePlanner:
         old = str(node.value)
         for endpoint in self._move.source.endpoints:
             if old.rstrip("/").startswith(endpoint.base_url.rstrip("/")):
-                if self._is_doubtful(finding):
+                if self._is_unsendable(finding) or self._is_doubtful(finding):
                     return
                 new = self._move.base_url + old[len(endpoint.base_url.rstrip("/")) :]
                 self._literal(finding, old, new, f"{old} becomes {new}")
                 return
         if "://" in old:
             self.leave([finding], "is an address that the catalog does not list", f"point it at {self._move.base_url}")
+
+    def _is_unsendable(self, finding: Finding) -> bool:
+        """Say whether what is sent to a literal address may not go to the target as it is; lists it then.
+
+        There a request takes its key along from wherever the program has it, and its model from its body.
+        """
+        move, api = self._move, finding.hit.api
+        if finding.hit.kind != "raw-http":
+            return False
+        if self._secret_line is not None:
+            reason = f"a key that is written into this file (line {self._secret_line}) would be sent along"
+            self.leave([finding], reason, f"read the key from {move.key_env}, then rewrite")
+        elif api == "embeddings" and not any(move.is_embedding(old) for old in move.mapped):
+            self.leave([finding], "embeddings are never switched unasked", "choose their model with --map OLD=NEW")
+        elif api is not None and api not in _JUDGED and not self._is_offered(api):
+            advice = f"keep another provider for the {api} API"
+            self.leave([finding], f"{move.target.name} does not offer the {api} API", advice)
+        else:
+            return False
+        return True
+
+    def _is_offered(self, api: str) -> bool:
+        facts = self._move.target.apis.get(api)  # type: ignore[call-overload]
+        return facts is not None and facts.offered
 
     def _literal(self, finding: Finding, old: str, new: str, what: str) -> None:
         """Replace one string, or put the new one in front of it behind the switch."""
