@@ -35,3 +35,11 @@ def test_a_vendors_word_inside_a_name_tells_whose_it_is(name: str, provider: str
 def test_ordinary_words_and_open_weights_are_no_model_of_one_vendor(text: str):
     """An id that others use as well does not tell whose model it is."""
     assert load_vocabulary().model(text) is None
+
+
+@pytest.mark.parametrize("text", ["发送到openai", "OpenAI 的 API key", "Clé OpenAI dérivée", "openai_key_中"])
+def test_a_text_for_people_is_no_name(text: str):
+    """A key with letters beyond ASCII is a sentence of a translation, whatever vendor it speaks of."""
+    known = load_vocabulary()
+
+    assert (known.name_role(text), known.vendor_word(text), known.vendor(text)) == (None, None, None)

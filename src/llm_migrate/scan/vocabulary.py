@@ -168,8 +168,7 @@ class Vocabulary:
             owner = table.find(name)
             if owner is not None:
                 return NameRole(owner, _refine(role, name), exact=True)
-        words = split_words(name)
-        vendor = self._vendor_in(words)
+        vendor = self._vendor_in(split_words(name)) if name.isascii() else None
         if vendor is None:
             return None
         owner, rest = vendor
@@ -267,7 +266,8 @@ def _related(known: str, module: str) -> bool:
 
 
 def _squash(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    """Leave of a name only its letters and digits; what has others than ASCII's is a text for people, no name."""
+    return re.sub(r"[^a-z0-9]", "", text.lower()) if text.isascii() else ""
 
 
 def _by_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, str]:

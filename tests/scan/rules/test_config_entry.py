@@ -159,3 +159,33 @@ def test_keys_without_a_known_prefix_are_secrets(value: str, secret: bool):
     (seen,) = ask(RULE, f"AZURE_OPENAI_API_KEY: {value}\n", "yaml")
 
     assert (seen.kind, seen.hit.secret) == ("credential", secret)
+
+
+@pytest.mark.parametrize(
+    "text", ["default-api: openai", "voice_to_text: OpenAI", "jobs: {summary: {with: azure-openai}}"]
+)
+def test_a_vendors_name_as_a_whole_value_selects_it(text: str):
+    """What the setting is called matters little when its value is a vendor's name and nothing else."""
+    assert [seen.kind for seen in ask(RULE, text + "\n", "yaml")] == ["config"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: [openai]",
+        "words: [OPENAI, secho]",
+        "label: OpenAI",
+        "author: openai",
+        "title: we left openai",
+        "to: azure",
+    ],
+)
+def test_a_vendors_name_that_describes_selects_nothing(text: str):
+    """Names, labels, lists of words and of folders are no settings; a company's bare name is no vendor."""
+    assert ask(RULE, text + "\n", "yaml") == []
+
+
+@pytest.mark.parametrize("text", ['{"请输入 OpenAI API key": "OpenAI API key"}', '{"发送到openai": "send to openai"}'])
+def test_translations_are_no_settings(text: str):
+    """In a table of translations the keys are sentences."""
+    assert ask(RULE, text, "json") == []

@@ -135,3 +135,33 @@ def test_variables_in_scripts():
 def test_other_variables_are_left_alone(text):
     """Other products' variables, and a vendor's bare name, are none."""
     assert kinds("env_name", text, "python") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("conf().get('open_ai_api_key')", "credential", "conf().get('open_ai_api_key')"),
+        ("config['openai_api_base']", "base-url", "config['openai_api_base']"),
+        ("self.settings.get('azure_openai_deployment', 'x')", "model", None),
+        ("app_config.get('openai_model')", "model", None),
+    ],
+)
+def test_settings_that_are_read_by_lower_case_names(text: str, kind: str, value: str | None):
+    """A program's own configuration names the vendor's key, address and models in its own way."""
+    assert found("env_name", text) == [(kind, value or text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "row.get('openai_api_key')",
+        "config.get('api_key')",
+        "config.get('openai_titles')",
+        "log('openai_api_key')",
+        "config.get('openai key')",
+        "config.has('openai_api_key').x",
+    ],
+)
+def test_other_lower_case_names_are_no_settings(text: str):
+    """Without a vendor and a use in the name, or outside of a configuration, it is a word like any other."""
+    assert found("env_name", text) == []

@@ -54,3 +54,27 @@ def test_vendors_in_the_programs_own_lists(tmp_path):
     found = settings(tmp_path, text, "a.ts")
 
     assert [value for _, value in found] == ["OPENAI = 'openai'", "PROVIDERS.OPENAI", "openai"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("switch (model.provider) {\n case 'openai': a(); }", "a.ts"),
+        ("match provider:\n  case 'openai':\n    pass", "a.py"),
+    ],
+)
+def test_a_branch_of_a_switch_on_the_vendor_is_a_setting(tmp_path, text, name):
+    """What is decided on tells whether the branches are vendors."""
+    assert settings(tmp_path, text, name) == [("config", text[text.index("'") : text.rindex("'") + 1])]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("switch (icon) {\n case 'openai': a(); }", "a.ts"),
+        ("match word:\n  case 'openai':\n    pass", "a.py"),
+    ],
+)
+def test_a_branch_of_another_switch_is_none(tmp_path, text, name):
+    """A vendor's name among other words chooses no vendor."""
+    assert settings(tmp_path, text, name) == []

@@ -28,6 +28,14 @@ _SELECTORS: Final = frozenset(
     {"backend", "backends", "provider", "providers", "vendor", "engine", "llm", "llms", "ai", "model", "models"}
     | {"embedding", "embeddings", "embedder", "platform", "service", "client", "adapter", "driver", "kind", "flavor"}
 )
+# Whatever else a setting is called, a vendor's name alone as its value chooses that vendor; these only describe.
+_LABELS: Final = frozenset(
+    {"word", "words", "name", "names", "title", "label", "labels", "author", "authors", "owner", "org", "organization"}
+    | {"tag", "tags", "keyword", "keywords", "category", "categories", "topic", "topics", "company", "maintainer"}
+    | {"group", "artifact", "repository", "repo", "image", "icon", "logo", "header", "description", "dictionary"}
+    | {"id", "path", "file", "folder", "dir", "directory", "package", "packages", "module", "modules", "branch", "user"}
+    | {"include", "includes", "exclude", "excludes", "files", "members", "workspaces", "references", "ignore"}
+)
 _LLM_WORDS: Final = frozenset({"llm", "llms", "ai", "openai", "chat", "gpt", "model", "models", "embedding", "genai"})
 
 
@@ -126,7 +134,7 @@ def _model(value: str, held: frozenset[str], vocabulary: Vocabulary) -> Evidence
 
 def _selector(value: str, held: frozenset[str], vocabulary: Vocabulary) -> Evidence | None:
     typed = "type" in held and bool(held & {"api", *_LLM_WORDS})
-    if not (typed or held & _SELECTORS) or len(value) > 30:
+    if len(value) > 30 or (not (typed or held & _SELECTORS) and held & _LABELS):
         return None
     owner = vocabulary.vendor_word(value)
     if owner is None and held & {"api", *_LLM_WORDS}:  # a company's bare name needs the subject beside it

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from llm_migrate.scan.finding import Confidence, Hit, Kind
 from llm_migrate.scan.places import value_span
 from llm_migrate.scan.rule import AstRule, FileContext
-from llm_migrate.scan.rules.literal_source import LANGUAGES, NEEDS, STRINGS, literal_of
+from llm_migrate.scan.rules.literal_source import LANGUAGES, NEEDS, STRINGS, Literal, literal_of
 from llm_migrate.scan.vocabulary import NameRole, Role
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ _READER: Final = re.compile(
     r"(?:^|\.)(?:getenv|environ\.get|environ|env|env\.get|env\.str|config|secrets|setdefault|pop|get_secret|env\.url"
     r"|get_env|require_env|getEnv|requireEnv|process\.env|secrets\.get|getenv_required|putenv|setenv|delenv)$"
 )
+# The program's own settings are read by such names from its configuration: `conf().get("openai_api_key")`.
+_SETTING_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
+_SETTINGS: Final = re.compile(
+    r"(?:^|[._])(?:conf|config|configs|configuration|cfg|settings?|options|opts|prefs|preferences)(?:\(\))?"
+    r"(?:\.(?:get|setdefault|pop|getstring|get_string))?$",
+    re.I,
+)
 _SCRIPT_ENV: Final = ("process.env", "import.meta.env", "Bun.env", "env", "Deno.env")
 
 
@@ -31,7 +38,10 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
         yield from _find_member(node, context)
         return
     literal = literal_of(node, context, wanted="_")
-    if literal is None or not _ENV_NAME.fullmatch(literal.text):
+    if literal is None:
+        return
+    if not _ENV_NAME.fullmatch(literal.text):
+        yield from _find_setting(literal, node, context)
         return
     role = context.vocabulary.name_role(literal.text)
     if role is None or context.vocabulary.vendor_word(literal.text) is not None:
@@ -48,6 +58,16 @@ def _find_member(node: Node, context: FileContext) -> Iterator[Hit]:
     role = context.vocabulary.name_role(name.text())
     if role is not None and _ENV_NAME.fullmatch(name.text()):
         yield _hit(role, node, name, context, "certain")
+
+
+def _find_setting(literal: Literal, node: Node, context: FileContext) -> Iterator[Hit]:
+    """Yield a setting that is read from the program's configuration by a lower-case name."""
+    slot = literal.slot
+    if slot.role not in ("passed", "subscript") or not _SETTINGS.search(slot.name):
+        return
+    role = context.vocabulary.name_role(literal.text) if _SETTING_NAME.fullmatch(literal.text) else None
+    if role is not None and role.role != "other":
+        yield _hit(role, slot.holder, node, context, "likely")
 
 
 def _hit(role: NameRole, place: Node, name: Node, context: FileContext, confidence: Confidence) -> Hit:

@@ -72,13 +72,22 @@ def _selector(literal: Literal, context: FileContext) -> Iterator[Hit]:
     slot = literal.slot
     owner = context.vocabulary.vendor(literal.text)
     telling = slot.role in ("assigned", "default", "keyword", "field", "compared", "returned", "passed", "subscript")
-    if owner is None or not telling or slot.element:
+    if owner is None or not (telling or slot.role == "case") or slot.element:
         return
-    chosen = _selects(slot.name) or _selects(slot.outer)
+    chosen = _selects(_switched(slot.holder) if slot.role == "case" else slot.name) or _selects(slot.outer)
     if not chosen and slot.role == "assigned" and slot.name == "value":
         return
     if chosen:
         yield _hit("config", owner, literal, context)
+
+
+def _switched(case: Node) -> str:
+    """Return what a `switch` or `match` decides on."""
+    for outer in case.ancestors():
+        if outer.kind() in ("switch_statement", "match_statement"):
+            subject = outer.field("value") or outer.field("subject")
+            return subject.text()[:160].strip("() ") if subject is not None else ""
+    return ""
 
 
 def _named(literal: Literal, context: FileContext) -> Iterator[Hit]:
