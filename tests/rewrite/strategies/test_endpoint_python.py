@@ -558,3 +558,28 @@ def test_a_raw_address_of_mapped_embeddings_moves(tmp_path):
 
     assert "https://open.bigmodel.cn/api/paas/v4/embeddings" in new
     assert '{"model": "embedding-3"}' in new
+
+
+BOT = (
+    CLIENT
+    + "class Bot:\n    model = 'gpt-4o'\n\n    def ask(self):\n"
+    + "        return client.chat.completions.create(model=self.model, messages=[], presence_penalty=0.5)\n"
+)
+
+
+def test_a_run_time_model_is_judged_by_the_one_that_all_names_become(tmp_path):
+    """A call whose model is an attribute loses what the only possible model refuses, and gets what that one needs."""
+    text = moved(tmp_path, BOT, to="kimi", replace=True)
+
+    assert "presence_penalty" not in text
+    assert '"thinking": {"type": "disabled"}' in text or "'thinking': {'type': 'disabled'}" in text
+
+
+def test_a_run_time_model_that_may_be_one_of_two_is_not_guessed(tmp_path):
+    """Where the names of the tree become several models, what not all of them take is listed."""
+    files = {"m.py": BOT, "other.py": CLIENT + "client.chat.completions.create(model='gpt-4', messages=[])\n"}
+
+    found = plan(tmp_path, files, to="kimi", replace=True, pairs=("gpt-4=moonshot-v1-8k",))
+
+    assert "presence_penalty=0.5" in after(found, "m.py")
+    assert ("m.py", 8, "presence_penalty cannot be kept") in reasons(found)

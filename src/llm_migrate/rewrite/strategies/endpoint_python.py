@@ -56,11 +56,15 @@ class EndpointPython:
         self._translated = dict(configured)
         self._sources: dict[str, PythonSource] = {}
         self._survey = Survey()
+        self._served: set[str] = set()  # what serves, at the target, the chat models that the tree names
 
     def look(self, documents: Sequence[Document], found: Mapping[str, Sequence[Finding]]) -> None:
         """Take in all files that will be planned, since what one uses can be named in another."""
         self._sources = {document.path: PythonSource(document) for document in documents}
         self._survey = survey(self._sources, found, self._move)
+        own = (f.hit for rows in found.values() for f in rows if f.hit.provider == self._move.source.id)
+        named = {hit.model for hit in own if hit.model and hit.confidence != "mention"}
+        self._served = {new for old in named if (new := self._new_chat(old)) is not None}
         for old in self._survey.looked_up:
             new = self._move.new_model(old)
             if new is not None and find_model(self._move.target, old) is None:
@@ -109,9 +113,12 @@ class EndpointPython:
 
     @property
     def run_time_model(self) -> str | Unknown:
-        """The target's model for calls that choose theirs at run time, if there is only one."""
-        chats = {new for old, new in self._translated.items() if not self._move.is_embedding(old)}
+        """The target's model for calls that choose theirs at run time, if all that the tree names become one."""
+        chats = {new for old in self._translated if (new := self._new_chat(old)) is not None} | self._served
         return self._move.model or (chats.pop() if len(chats) == 1 else UNKNOWN)
+
+    def _new_chat(self, old: str) -> str | None:
+        return None if self._move.is_embedding(old) else self._move.new_model(old)
 
     def is_translated(self, model: str | None) -> bool:
         """Say whether a model that a call uses can have an old name when the call is made."""
