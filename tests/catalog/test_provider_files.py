@@ -80,11 +80,13 @@ def test_no_two_providers_claim_a_host():
 
 
 def test_every_variable_name_is_listed_once():
-    """A variable belongs to one provider and one role."""
+    """A variable belongs to one provider and one role; only those of models may be globs."""
     names = Counter(name for p in _all() for group in _env_groups(p.names) for name in group)
+    globs = {name for p in _all() for name in p.names.env_model if "*" in name}
 
     assert [name for name, count in names.items() if count > 1] == []
-    assert [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)] == []
+    assert [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name.replace("*", "_"))] == []
+    assert {name for name in names if "*" in name} == globs
 
 
 def test_the_scanner_knows_every_variable_that_holds_a_secret(provider: Provider):
@@ -140,6 +142,14 @@ def test_sources_cite_what_others_can_open(provider: Provider):
     assert not re.search(r"facts/[a-z0-9-]+\.md|vectors/[a-z]+\.json|localhost|127\.0\.0\.1|file://", text)
 
 
+def test_a_vendors_pages_are_cited_for_its_own_facts(provider: Provider):
+    """The documents of one vendor say nothing of another's prices."""
+    owners = {"cloud.baidu.com": "ernie", "cloud.tencent.com": "hunyuan", "docs.bigmodel.cn": "zhipu"}
+    text = provider.model_dump_json()
+
+    assert [host for host, owner in owners.items() if owner != provider.id and host in text] == []
+
+
 def test_every_rule_has_what_its_effect_needs(provider: Provider):
     """A rename has a new name, a map its pairs, a clamp a limit, an emulation its name; no rule is dead."""
     for rule in _rules(provider):
@@ -176,6 +186,16 @@ def test_the_list_of_openai_parameters_is_that_of_its_sdk():
 
     assert chat - set(facts["chat"].params) == set()
     assert set(typing.get_type_hints(EmbeddingCreateParams)) == set(facts["embeddings"].params)
+
+
+@pytest.mark.parametrize("provider_id", ["azure-openai", "zhipu", "kimi", "ernie", "hunyuan", "sensenova"])
+def test_every_openai_parameter_was_decided_on(provider_id: str):
+    """No chat parameter of OpenAI passes to a vendor because nobody asked what happens to it there."""
+    said = set(load_provider(provider_id).apis["chat"].params)
+
+    asked = set(load_provider("openai").apis["chat"].params) - {"messages", "model", "stream"}
+
+    assert asked - said == set()
 
 
 def test_globs_of_rules_meet_a_model(provider: Provider):
