@@ -186,3 +186,17 @@ def test_help_has_an_example(tree):
 
     assert "llm-migrate rewrite . --to zhipu --map" in said
     assert "gateway" not in said
+
+
+def test_a_dry_run_mentions_an_interrupted_rewrite(tree):
+    """With an open journal the diff is still printed, and a line says that files are half changed."""
+    run(tree, "rewrite", ".", "--to", "zhipu", "--write")
+    (journal,) = [path for path in (tree / STATE).iterdir() if path.name[0].isdigit()]
+    (journal / "applied").unlink()
+
+    ran = run(tree, "rewrite", ".", "--to", "kimi")
+
+    assert ran.code == 0
+    assert f"the rewrite {journal.name} was interrupted" in ran.err
+    assert "llm-migrate undo" in ran.err
+    assert "interrupted" not in ran.out

@@ -71,6 +71,8 @@ def command(
         if not force:
             _refuse_dirty(plans)
         written = [_write(plan) for plan in plans]
+    else:
+        _mention_open(plans)
     _print(plans, written, paths or (".",), form, write)
 
 
@@ -97,6 +99,17 @@ def _refuse_dirty(plans: Sequence[Plan]) -> None:
     if dirty:
         shown = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
         raise RewriteError(f"uncommitted changes in {shown}: commit them first, or use --force")
+
+
+def _mention_open(plans: Sequence[Plan]) -> None:
+    """Say that an earlier rewrite was cut short: what is planned here starts from its half-changed files."""
+    from llm_migrate.rewrite.apply import refuse_open
+
+    for plan in plans:
+        try:
+            refuse_open(plan.root)
+        except RewriteError as e:
+            click.echo(f"llm-migrate: {e}", err=True)
 
 
 def _write(plan: Plan) -> Applied:
