@@ -199,6 +199,7 @@ GOOD_TOKEN = {"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}
     [
         ({"content": [GOOD_TOKEN]}, {"content": [GOOD_TOKEN], "refusal": None}),
         ({"content": [{"token": "a"}]}, None),
+        ({"content": [{**GOOD_TOKEN, "bytes": ["x"]}]}, None),
         ({"content": {}}, None),
         ("yes", None),
     ],

@@ -191,6 +191,17 @@ def test_usage_is_lifted_from_wherever_it_stands(name):
     assert (out[-1]["usage"], out[-1]["choices"]) == (USAGE, [])
 
 
+@pytest.mark.parametrize("count", ["", "1e3", 0, 1.5, True, [1]])
+def test_usage_that_is_no_count_is_not_passed_on(count):
+    """R11: a `usage` of another type is left out, so that every chunk fits the SDK's class."""
+    raw = sse(chunk({"content": "x"}, usage=count), chunk({}, "stop"))
+
+    first = bodies(read(raw))[0]
+
+    assert "usage" not in first
+    ChatCompletionChunk.model_validate(first)
+
+
 def test_lifted_usage_is_left_nowhere_else():
     """A count is not said twice: it leaves the choice or chunk that it stood in."""
     raw = sse(*streams.KIMI, {**chunk(None), "usage": USAGE})

@@ -267,10 +267,14 @@ def _are_logprobs(tokens: JsonValue, *, top: bool = False) -> bool:
         and isinstance(token.get("token"), str)
         and isinstance(token.get("logprob"), float | int)
         and "bytes" in token
-        and (token["bytes"] is None or isinstance(token["bytes"], list))
+        and (token["bytes"] is None or _are_ints(token["bytes"]))
         and (top or _are_logprobs(token.get("top_logprobs"), top=True))
         for token in tokens
     )
+
+
+def _are_ints(values: JsonValue) -> bool:
+    return isinstance(values, list) and all(is_int(value) for value in values)
 
 
 def _as_count(table: Table, name: str) -> bool:

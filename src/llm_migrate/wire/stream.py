@@ -135,7 +135,7 @@ class StreamReader:
             self._identity = head_of(chunk, self._outgoing)
         changed |= complete_head(chunk, _OBJECT, *self._identity)
         changed |= complete_extras(chunk)
-        if isinstance(chunk.get("usage"), dict):
+        if chunk.get("usage") is not None:
             self._count(chunk.pop("usage"))
             changed = True
         if self._extras:
