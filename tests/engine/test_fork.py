@@ -25,7 +25,7 @@ SYNC = """
     for child in range(2):
         pid = os.fork()
         if pid == 0:
-            words = [f"{child}-{number}" for number in range(100)]
+            words = [f"{child}-{number}" for number in range(200)]
             os._exit(sum(ask(word) != word for word in words))
         children.append(pid)
     print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children], ask("parent"))
@@ -67,7 +67,7 @@ def run(code, base_url):
 
 
 def test_forked_workers_get_their_own_answers():
-    """Two workers forked from a warm client get 100 answers each, none of them another's (P1)."""
+    """Two workers forked from a warm client get 200 answers each, none of them another's (P1)."""
     with loopback(echo) as server:
         assert run(SYNC, server.base_url) == "[0, 0] parent"
 

@@ -171,6 +171,18 @@ def hang(to: Handler) -> None:
     to.wait_until_gone()
 
 
+def dripping(start: bytes) -> Answer:
+    """Begin with these bytes, then go on one by one without end."""
+
+    def answer(to: Handler) -> None:
+        to.wfile.write(start)
+        while not to.server.loopback.closing.wait(0.02):
+            to.wfile.write(b"H")
+            to.wfile.flush()
+
+    return answer
+
+
 @contextlib.contextmanager
 def loopback(*answers: Answer) -> Iterator[Loopback]:
     """Run a server for the time of the block."""

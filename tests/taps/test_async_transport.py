@@ -17,7 +17,7 @@ from llm_migrate.taps import family_httpx
 from llm_migrate.taps.tap import Tap
 from llm_migrate.taps.way import AsyncWay
 from tests.engine.script import ROLE, WORD, completion
-from tests.taps.loopback import events, hang, loopback, refusal, reset, whole
+from tests.taps.loopback import dripping, events, hang, loopback, refusal, reset, whole
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -96,12 +96,36 @@ async def test_a_read_limit_is_kept(config):
     assert caught.value.status_code == 504
 
 
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nx-long: ", b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n"], ids=["head", "body"]
+)
+async def test_a_read_limit_holds_for_every_byte(config, start):
+    """A head or a body that comes byte by byte does not hold the caller beyond the deadline (R3)."""
+    with loopback(dripping(start)) as server:
+        async with sdk(config(server), timeout=0.3) as client:
+            with pytest.raises(openai.InternalServerError) as caught:
+                await ask(client)
+
+    assert caught.value.code == "upstream_timeout"
+
+
+async def test_a_closed_client_says_so(config):
+    """After `close` the SDK's own error comes [10]."""
+    with loopback() as server:
+        client = sdk(config(server))
+        await client.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await ask(client)
+
+
 async def test_a_cancelled_task_ends_the_call_upstream(config):
     """Cancelling in mid stream hangs up on the vendor within a second [7]."""
     with loopback(events(ROLE, WORD, then=hang)) as server:
         async with sdk(config(server)) as client:
-            with anyio.move_on_after(0.2):
-                await stream(client)
+            with anyio.CancelScope() as scope:
+                chunks = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+                async for _ in chunks:
+                    scope.cancel()
             assert await anyio.to_thread.run_sync(lambda: server.gone.get(timeout=1)) == "caller gone"
 
 
@@ -109,8 +133,11 @@ async def test_a_task_cancelled_before_the_head_ends_the_call_upstream(config):
     """Cancelling before there is an answer hangs up as well."""
     with loopback(hang) as server:
         async with sdk(config(server)) as client:
-            with anyio.move_on_after(0.2):
-                await ask(client)
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, client)
+                while not server.requests:
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
             assert await anyio.to_thread.run_sync(lambda: server.gone.get(timeout=1)) == "caller gone"
 
 

@@ -20,8 +20,8 @@ from llm_migrate.config import load_config
 from llm_migrate.engine.pooled_upstream import PooledUpstream
 from llm_migrate.taps import family_httpx
 from llm_migrate.taps.tap import Tap
-from tests.engine.script import ROLE, WORD, event
-from tests.taps.loopback import events, hang, loopback, refusal, reset, whole
+from tests.engine.script import ROLE, WORD, completion, event
+from tests.taps.loopback import dripping, events, hang, loopback, refusal, reset, whole
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -50,6 +50,29 @@ def test_nothing_of_the_sdk_reaches_the_vendor(config):
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
 
     assert not [name for name in server.requests[0].headers if name.startswith(("x-stainless", "openai-"))]
+
+
+def test_no_header_or_query_of_the_caller_goes_on(config):
+    """Whatever the program adds for OpenAI, keys and cookies among it, stays here (S1)."""
+    leak = dict.fromkeys(("cookie", "api-key", "x-api-key", "openai-beta", "x-own", "proxy-authorization"), "leak")
+    with loopback() as server, sdk(config(server), default_headers={**leak, "authorization": "leak"}) as client:
+        client.chat.completions.create(
+            model="gpt-4o", messages=MESSAGES, extra_headers={"host": "leak"}, extra_query={"key": "leak"}
+        )
+
+    assert "leak" not in server.requests[0].path + str(server.requests[0].headers)
+
+
+def test_an_azure_client_of_the_sdk_shares_our_client(config):
+    """`AzureOpenAI` hangs a hook of its own on the client that it is given; both SDK classes go on over it [11]."""
+    with loopback() as server, sdk(config(server)) as client:
+        azure = openai.AzureOpenAI(
+            api_key="x", api_version="x", azure_endpoint="https://x.invalid", http_client=client._client
+        )
+        answers = [c.chat.completions.create(model="gpt-4o", messages=MESSAGES) for c in (azure, client)]
+
+    assert [answer.choices[0].message.content for answer in answers] == ["hello", "hello"]
+    assert {got.path for got in server.requests} == {"/v1/chat/completions"}
 
 
 def test_a_stream_comes_back(config):
@@ -103,6 +126,38 @@ def test_parse_gives_the_callers_model(config):
 
     assert answer.choices[0].message.parsed == Sum(total=3)
     assert server.requests[0].body["response_format"]["type"] == "json_schema"
+
+
+@pytest.mark.parametrize(
+    ("finish", "error"),
+    [("length", openai.LengthFinishReasonError), ("content_filter", openai.ContentFilterFinishReasonError)],
+)
+def test_parse_raises_by_the_finish_reason(config, finish, error):
+    """A cut or filtered answer is the SDK's own error in `parse`, never half an object [17]."""
+
+    class Point(pydantic.BaseModel):
+        x: int
+
+    with (
+        loopback(whole(completion().replace(b'"stop"', f'"{finish}"'.encode()))) as server,
+        sdk(config(server)) as client,
+        pytest.raises(error),
+    ):
+        client.chat.completions.parse(model="gpt-4o", messages=MESSAGES, response_format=Point)
+
+
+def test_a_number_for_a_code_is_text(config):
+    """A vendor's number comes out as the text that the SDK's `e.code` is [19]."""
+    error = json.dumps({"error": {"code": 1234, "message": "no"}}).encode()
+    with (
+        loopback(whole(error, 400)) as server,
+        sdk(config(server)) as client,
+        pytest.raises(openai.BadRequestError) as caught,
+    ):
+        client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+    assert caught.value.code == "1234"
+    assert caught.value.body["code"] == "1234"
 
 
 def test_the_stream_helper_works(config):
@@ -247,20 +302,19 @@ def test_a_read_limit_is_kept(config):
     assert caught.value.status_code == 504
 
 
-def test_a_read_limit_holds_for_every_byte_of_the_head(config):
-    """A head that comes byte by byte does not hold the caller beyond the deadline (R3)."""
-
-    def drip(to):
-        while not to.server.loopback.closing.wait(0.02):
-            to.wfile.write(b"H")
-            to.wfile.flush()
-
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nx-long: ", b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n"], ids=["head", "body"]
+)
+def test_a_read_limit_holds_for_every_byte(config, start):
+    """A head or a body that comes byte by byte does not hold the caller beyond the deadline (R3)."""
     with (
-        loopback(drip) as server,
+        loopback(dripping(start)) as server,
         sdk(config(server), timeout=0.3) as client,
-        pytest.raises(openai.InternalServerError),
+        pytest.raises(openai.InternalServerError) as caught,
     ):
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+    assert caught.value.code == "upstream_timeout"
 
 
 def test_a_read_limit_holds_while_the_request_is_sent(config):
