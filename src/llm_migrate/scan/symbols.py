@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HOLE: Final = "\ufffc"  # stands in a text for a part that is only known at run time
 _DEPTH: Final = 12
+_READS: Final = frozenset({"environ.get", "config.get", "conf().get", "settings.get"})
+_TRIMMING: Final = frozenset({"strip", "rstrip", "removesuffix", "trim", "trimEnd", "replace"})
 _MAX_ITEMS: Final = 500
 _NAMES: Final = frozenset({"identifier", "shorthand_property_identifier"})
 
@@ -137,7 +139,10 @@ class Symbols:
         return None
 
     def text(self, node: Node | None, depth: int = _DEPTH) -> str | None:
-        """Return a string expression's text with `HOLE` for each unknown part; None when it is no string."""
+        """Return a string expression's text with `HOLE` for each unknown part; None when it is no string.
+
+        Of `x or "..."` and of `getenv(name, "...")` the text is what they fall back to.
+        """
         if node is None or depth <= 0:
             return None
         kind = node.kind()
@@ -149,6 +154,9 @@ class Symbols:
             return self._concatenated(node, depth)
         if kind in self.grammar.transparent:
             return self.text(_first(node), depth - 1)
+        fallback = _fallback(node, self.grammar)
+        if fallback is not None:
+            return self.text(fallback, depth - 1)
         name = node.text() if len(node.text()) < 80 else ""
         binding = self._single(name, node)
         return self.text(binding.value, depth - 3) if binding is not None else None
@@ -281,7 +289,8 @@ class Symbols:
                 break
             operator = current.field("operator")
             if operator is None or operator.text() != "+":
-                return None
+                fallback = _fallback(current, self.grammar) if current is node else None
+                return self.text(fallback, depth - 1) if fallback is not None else None
             parts.append(self.text(current.field("right"), depth - 3) or HOLE)
             current = current.field("left")
         parts.append(self.text(current, depth - 3) or HOLE)
@@ -396,6 +405,24 @@ def dotted(node: Node | None, grammar: Grammar) -> str:
         return ""
     parts.append(node.text())
     return ".".join(reversed(parts))
+
+
+def _fallback(node: Node, grammar: Grammar) -> Node | None:
+    """Return what an expression gives when nothing is set, trimmed or not: behind `or`, in a read its default."""
+    operator = node.field("operator")
+    if operator is not None:
+        return node.field("right") if operator.text() in ("or", "||", "??") else None
+    function = node.field(grammar.calls[node.kind()]) if node.kind() in grammar.calls else None
+    if function is None:
+        return None
+    head, _, method = function.text().rpartition(".")
+    if method in _TRIMMING and function.kind() in grammar.members:
+        return function.field(grammar.members[function.kind()][0])
+    if method != "getenv" and f"{head.rpartition('.')[2]}.{method}" not in _READS:
+        return None
+    listed = node.field("arguments")
+    given = _named(listed) if listed is not None else []
+    return given[1] if len(given) == 2 and given[1].kind() != "keyword_argument" else None
 
 
 def _extend(symbol: Symbol | None, tail: list[str]) -> Symbol | None:

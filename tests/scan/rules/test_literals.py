@@ -159,9 +159,18 @@ def test_settings_that_are_read_by_lower_case_names(text: str, kind: str, value:
         "config.get('openai_titles')",
         "log('openai_api_key')",
         "config.get('openai key')",
+        "status == 'ERROR_OPENAI_API_KEY'",
         "config.has('openai_api_key').x",
     ],
 )
 def test_other_lower_case_names_are_no_settings(text: str):
     """Without a vendor and a use in the name, or outside of a configuration, it is a word like any other."""
     assert found("env_name", text) == []
+
+
+@pytest.mark.parametrize("reads", ["os.environ.get", "settings.get"])
+def test_the_default_of_a_setting_is_an_address_not_a_request(reads):
+    """A `get` that reads a setting is no HTTP call, whatever it falls back to."""
+    text = f'base = {reads}("LLM_BASE", "https://api.openai.com/v1")\n'
+
+    assert kinds("host_literal", text, "python") == [("base-url", "openai", '"https://api.openai.com/v1"')]

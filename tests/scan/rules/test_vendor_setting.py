@@ -24,6 +24,8 @@ def settings(tmp_path, text, name="a.py"):
         ('AZURE_OPENAI_PREVIEW_API_VERSION = "2024-05-01-preview"', "config"),
         ('openai_url = "http://proxy.test/v1"', "base-url"),
         ('C = SettingsConfigDict(env_prefix="AZURE_OPENAI_")', "config"),
+        ('AZURE_OPENAI_KEY = "fill in your key"', "credential"),
+        ('azure_openai_deployment_name = "<set it when on azure>"', "model"),
     ],
 )
 def test_settings_about_a_vendor(tmp_path, text, kind):
@@ -78,3 +80,13 @@ def test_a_branch_of_a_switch_on_the_vendor_is_a_setting(tmp_path, text, name):
 def test_a_branch_of_another_switch_is_none(tmp_path, text, name):
     """A vendor's name among other words chooses no vendor."""
     assert settings(tmp_path, text, name) == []
+
+
+def test_a_table_of_defaults_names_what_is_to_be_filled_in(tmp_path):
+    """Keys, addresses and models of a vendor count when they are empty; other words and lists of texts do not."""
+    text = 'D = {"open_ai_api_key": "", "azure_openai_api_base": \'\', "openai_title": "", "api_key": "", "openai": ""}'
+
+    assert settings(tmp_path, text) == [
+        ("credential", '"open_ai_api_key": ""'),
+        ("base-url", "\"azure_openai_api_base\": ''"),
+    ]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NAME: Final = "env_name"
 KIND_OF_ROLE: Final[dict[Role, Kind]] = {"key": "credential", "url": "base-url", "model": "model", "other": "config"}
 _ENV_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?")
+# A code for what went wrong with a variable is not that variable.
+_MESSAGE: Final = re.compile(r"(?:ERROR|ERR|INVALID|MISSING)_")
 _READER: Final = re.compile(
     r"(?:^|\.)(?:getenv|environ\.get|environ|env|env\.get|env\.str|config|secrets|setdefault|pop|get_secret|env\.url"
     r"|get_env|require_env|getEnv|requireEnv|process\.env|secrets\.get|getenv_required|putenv|setenv|delenv)$"
@@ -44,7 +46,7 @@ def find(node: Node, context: FileContext) -> Iterator[Hit]:
         yield from _find_setting(literal, node, context)
         return
     role = context.vocabulary.name_role(literal.text)
-    if role is None or context.vocabulary.vendor_word(literal.text) is not None:
+    if role is None or context.vocabulary.vendor_word(literal.text) is not None or _MESSAGE.match(literal.text):
         return
     read = literal.slot.role in ("passed", "subscript") and _READER.search(literal.slot.name) is not None
     place = literal.slot.holder if read else node

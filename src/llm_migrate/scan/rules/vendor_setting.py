@@ -25,6 +25,7 @@ _SELECTOR_WORDS: Final = frozenset({"provider", "providers", "vendor", "backend"
 _SELECTOR_NAMES: Final = frozenset({"api_type", "llm_type", "model_type", "model_source", "ai_service", "service_type"})
 # Constants such as EXAMPLE_API_VERSION hold a vendor's setting; EXAMPLE_TITLE does not.
 _SETTING_WORDS: Final = frozenset({"version", "organization", "org", "project", "region"})
+_EMPTY: Final = ('""', "''")
 _PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_")
 
 
@@ -58,6 +59,8 @@ def find_key(node: Node, context: FileContext) -> Iterator[Hit]:
     key = node.field("key")
     if key is None or key.kind() not in ("property_identifier", "string"):
         return
+    if key.kind() == "string":
+        yield from _unset(node, key, context)
     owner = context.vocabulary.vendor_word(key.text().strip("'\""))
     if owner is None:
         return
@@ -66,6 +69,16 @@ def find_key(node: Node, context: FileContext) -> Iterator[Hit]:
     if _selects(slot.outer) or ("list" in words and "model" in words):
         start, end = context.span(key)
         yield Hit(NAME, "config", start, end, owner, confidence="likely")
+
+
+def _unset(pair: Node, key: Node, context: FileContext) -> Iterator[Hit]:
+    """Yield `"openai_api_key": ""`: a setting that a table of defaults leaves for the user to fill in."""
+    value = pair.field("value")
+    name = key.text().strip("'\"")
+    role = context.vocabulary.name_role(name) if value is not None and value.text() in _EMPTY else None
+    if role is not None and role.role != "other" and context.vocabulary.vendor_word(name) is None:
+        start, end = context.span(pair)
+        yield Hit(NAME, KIND_OF_ROLE[role.role], start, end, role.provider, confidence="likely")
 
 
 def _selector(literal: Literal, context: FileContext) -> Iterator[Hit]:
@@ -97,13 +110,13 @@ def _named(literal: Literal, context: FileContext) -> Iterator[Hit]:
         return
     text = literal.text
     if role.role == "key":
-        if " " in text and not text.startswith("<"):
+        if " " in text and not text.startswith("<") and not role.exact:
             return
     elif role.role == "url":
         if "://" not in text:
             return
     elif role.role == "model":
-        if " " in text or not any(sign.isalnum() for sign in text):
+        if (" " in text and not text.startswith("<")) or not any(sign.isalnum() for sign in text):
             return
     elif _SETTING_WORDS.isdisjoint(split_words(name)) or len(text) > 60:
         return
