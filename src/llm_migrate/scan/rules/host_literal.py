@@ -22,6 +22,8 @@ NAME: Final = "host_literal"
 _BARE_HOST: Final = re.compile(r"[\w\-.]{1,200}\.[a-z]{2,12}(?::\d{1,5})?/?", re.I)
 # A path below these is one API call, not a base URL.
 _BASE_PATH: Final = re.compile(r"/?(?:v\d+(?:beta)?|api/paas/v\d+|compatible-mode/v\d+|openai(?:/v\d+)?|api/v\d+)?/?")
+# `os.environ.get("X", "https://...")` sends nothing: the address is a default.
+_READS: Final = re.compile(r"(?:environ|env|conf|config|cfg|settings|options|secrets)\.get$", re.I)
 _AZURE_PATH: Final = "/openai/deployments/"
 # These hosts serve the vendor's other products, too; alone they prove nothing.
 _SHARED_HOSTS: Final = (
@@ -89,7 +91,8 @@ def _url(text: str, literal: Literal, vocabulary: Vocabulary) -> tuple[Kind, str
     if listed is None and (_FOR_PEOPLE.match(host) or host.count(".") < 2):
         return "doc", owner, "mention"
     confidence: Confidence = "certain" if listed else "likely"
-    if literal.slot.role == "passed" and HTTP_FUNCTION.search(literal.slot.name):
+    name = literal.slot.name
+    if literal.slot.role == "passed" and HTTP_FUNCTION.search(name) and not _READS.search(name):
         return "raw-http", owner, confidence
     path = text.partition("://")[2].partition("/")[2].partition("?")[0]
     return ("base-url" if _BASE_PATH.fullmatch(path) else "raw-http"), owner, confidence
