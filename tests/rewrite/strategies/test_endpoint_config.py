@@ -130,3 +130,18 @@ def test_entries_that_share_a_line_are_listed(tmp_path):
 
     assert after(found, "Dockerfile") is None
     assert any("shares its line" in why for _, _, why in reasons(found))
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_reference_to_a_secret_is_left_to_a_person(tmp_path, replace):
+    """A variable that Kubernetes fills from a secret is not renamed: it would carry the old provider's key along."""
+    text = (
+        "env:\n  - name: OPENAI_API_KEY\n    valueFrom:\n      secretKeyRef:\n        name: s\n        key: k\n"
+        "  - name: OPENAI_BASE_URL\n    value: https://api.openai.com/v1\n"
+    )
+
+    found = plan(tmp_path, {"values.yaml": text}, replace=replace)
+
+    assert ("values.yaml", 2, "OPENAI_API_KEY takes its value from elsewhere") in reasons(found)
+    assert found.left == ()
+    assert "  - name: OPENAI_API_KEY\n    valueFrom:" in (after(found, "values.yaml") or text)

@@ -20,6 +20,7 @@ from llm_migrate.scan.finding import SWITCH, Document, Entry, Finding
 
 LANGUAGES: Final = frozenset({"env", "yaml", "toml", "json", "ini", "properties", "dockerfile"})
 _HEAD: Final = re.compile(r"[ \t]*(?:- +)?(?:(export|set|ENV|ARG|env|arg)[ \t]+)?")
+_NAME_ITEM: Final = re.compile(r"[\"']?name[\"']?[ \t]*:")
 _TAIL: Final = re.compile(r"[ \t]*(?:#[^\r\n]*)?")
 _REFERENCE: Final = re.compile(r"\$\{|\$\(|\{\{|\$[A-Z_]|%[A-Z_]+%")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
@@ -65,7 +66,10 @@ class _FilePlanner:
         key = entry.path[-1]
         if key in names.env_key or key in names.env_url:
             new = self._move.key_env if key in names.env_key else self._move.url_env
-            if self._move.replace:
+            if entry.value_start < 0 and _NAME_ITEM.match(self._raw(entry)):
+                # Kubernetes' `valueFrom`: under another name the old provider's secret would go to the new one.
+                self._leave(finding, f"{key} takes its value from elsewhere", f"add {new} with a secret of its own")
+            elif self._move.replace:
                 self._rename(finding, entry, new)
             else:
                 self._put_beside(finding, entry, new)
