@@ -43,6 +43,7 @@ def test_causes_are_plain_and_name_no_host(inner, cause):
 
 
 def test_an_answer_that_breaks_off_is_called_so():
-    """A connection closed without an answer is no failure to connect."""
+    """A connection closed without an answer, or with one that is no HTTP, is no failure to connect."""
     assert plain_cause(aiohttp.ServerDisconnectedError()) == "the answer broke off"
     assert plain_cause(httpcore2.RemoteProtocolError()) == "the answer broke off"
+    assert plain_cause(aiohttp.ClientResponseError(None, (), message="secret.example")) == "the answer broke off"

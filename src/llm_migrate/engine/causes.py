@@ -31,8 +31,9 @@ def plain_cause(error: BaseException) -> str:
             return "the connection was refused"
         if isinstance(inner, ConnectionResetError | BrokenPipeError):
             return "the connection was reset"
-    # Clients of all three families name it so: ...ProtocolError, ServerDisconnectedError, ClientPayloadError.
-    broke = ("ProtocolError", "DisconnectedError", "PayloadError")
+    # Clients of all three families name it so: ...ProtocolError, ServerDisconnectedError, ClientPayloadError, and
+    # ClientResponseError for what is no HTTP.
+    broke = ("ProtocolError", "DisconnectedError", "PayloadError", "ResponseError")
     return "the answer broke off" if type(error).__name__.endswith(broke) else "the connection failed"
 
 
