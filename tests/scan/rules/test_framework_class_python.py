@@ -47,3 +47,19 @@ def test_each_framework(text, provider, api):
 def test_other_classes_are_left_alone(text):
     """A class of the program's own, or another of the framework, is none."""
     assert kinds(RULE, text, "python") == []
+
+
+def test_a_class_built_on_a_frameworks_class_is_found_by_its_base():
+    """A program's own subclass hides the vendor one step further; bases of no vendor say nothing."""
+    text = """\
+from langchain.chat_models import AzureChatOpenAI, ChatOpenAI
+from langchain.schema import BaseRetriever
+class Own(ChatOpenAI): pass
+class OnAzure(AzureChatOpenAI, Own): pass
+class Other(BaseRetriever, metaclass=M): pass
+"""
+
+    assert kinds("framework_class_python", text, "python") == [
+        ("wrapper", "openai", "ChatOpenAI"),
+        ("wrapper", "azure-openai", "AzureChatOpenAI"),
+    ]
