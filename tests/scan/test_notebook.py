@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from llm_migrate.scan.notebook import to_python
+from llm_migrate.scan.notebook import to_code
 from llm_migrate.scan.reading import decode
 from llm_migrate.scan.rule import UnreadableError
-from tests.scan.scanning import inner, said, scan_text
+from tests.scan.scanning import inner, said, scan_text, scan_tree
 
 CELLS = [
     {"cell_type": "markdown", "source": ["import openai"], "metadata": {}},
@@ -29,7 +29,7 @@ def test_code_cells_map_back_to_the_file(options):
     """Each character of the code knows its byte in the JSON, whatever its layout and escapes."""
     document = decode("n.ipynb", notebook(**options).encode(), "notebook")
 
-    code, offsets = to_python(document)
+    code, offsets = to_code(document)
 
     assert code.text.splitlines()[:3] == ["#pip install openai", 'm = "gpt-4o"  # é "q"', "import openai"]
     at = code.text.index("gpt-4o")
@@ -54,7 +54,7 @@ def test_escaped_signs_beyond_the_first_plane_are_read(tmp_path):
     source = 'q = "\\ud83d\\ude00 \\ud83d"; m = "gpt-4o"'.replace('"', '\\"')
     text = '{"cells": [{"cell_type": "code", "source": "import openai; ' + source + '"}]}'
 
-    code, _ = to_python(decode("n.ipynb", text.encode(), "notebook"))
+    code, _ = to_code(decode("n.ipynb", text.encode(), "notebook"))
     findings = scan_text(tmp_path, text, "n.ipynb")
 
     assert 'q = "\U0001f600 \ufffd"' in code.text
@@ -65,4 +65,24 @@ def test_escaped_signs_beyond_the_first_plane_are_read(tmp_path):
 def test_what_is_no_notebook_is_refused(text):
     """Broken JSON, other JSON and endless nesting give a reason."""
     with pytest.raises(UnreadableError, match="notebook"):
-        to_python(decode("n.ipynb", text.encode(), "notebook"))
+        to_code(decode("n.ipynb", text.encode(), "notebook"))
+
+
+def test_a_notebook_of_another_kernel_is_read_in_its_language(tmp_path):
+    """Code cells of a .NET notebook are C#: its clients and models have places of the file, its commands do no harm."""
+    cell = {
+        "cell_type": "code",
+        "source": ['#r "nuget: Azure.AI.OpenAI"\n', "using Azure.AI.OpenAI;\n", 'var model = "gpt-4o";\n'],
+        "metadata": {},
+        "outputs": [],
+    }
+    metadata = {"kernelspec": {"language": "C#", "name": ".net-csharp"}}
+    text = json.dumps({"metadata": metadata, "cells": [cell], "nbformat": 4}, indent=1)
+
+    result = scan_tree(tmp_path, {"n.ipynb": text})
+
+    assert result.skipped == ()
+    lines = text.splitlines()
+    places = {(f.hit.kind, lines[f.line - 1].strip()) for f in result.findings}
+    assert ("sdk-import", '"using Azure.AI.OpenAI;\\n",') in places
+    assert ("model", '"var model = \\"gpt-4o\\";\\n"') in places

@@ -110,7 +110,7 @@ class Examiner:
 
     def _context(self, document: Document, project: Project) -> FileContext:
         if document.language == "notebook":
-            document, offsets = notebook.to_python(document)
+            document, offsets = notebook.to_code(document)
             context = FileContext(document, self._vocabulary, project, offsets=offsets)
         else:
             context = FileContext(document, self._vocabulary, project)

@@ -1,4 +1,4 @@
-"""Read a Jupyter notebook's code cells as one Python text whose characters map back to bytes of the JSON file."""
+"""Read a Jupyter notebook's code cells as one text whose characters map back to bytes of the JSON file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from llm_migrate.scan.rule import UnreadableError, character_offsets
 
 _LEXEME: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _UNICODE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}")
+# How kernels name their language, in lower case; Python's notebooks keep the language "notebook".
+_LANGUAGES: Final = {
+    "c#": "csharp",
+    "csharp": "csharp",
+    "java": "java",
+    "javascript": "javascript",
+    "typescript": "typescript",
+}
+_MAGIC: Final = {
+    "notebook": (re.compile(r"(?m)^([ \t]*)[!%]"), r"\1#"),
+    "other": (re.compile(r"(?m)^([ \t]*)(?:#[!ri]|%%)"), r"\1//"),
+}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -28,11 +40,12 @@ class _Level:
     sources: list[tuple[int, int]] | None = None
 
 
-def to_python(document: Document) -> tuple[Document, array[int]]:
-    """Return the code of a notebook as a Python document, and the byte of the file for each of its characters.
+def to_code(document: Document) -> tuple[Document, array[int]]:
+    """Return the code of a notebook as a document, and the byte of the file for each of its characters.
 
-    The document keeps path, bytes and language, so that offsets of hits count in the notebook. Lines that begin with
-    `!` or `%` are commands of IPython, not Python; they become comments of the same length.
+    The document keeps path and bytes, so that offsets of hits count in the notebook; its language is the kernel's, or
+    stays "notebook" for Python. Lines that are commands of the notebook (`!pip`, `%time`, `#r "nuget: ..."`) become
+    comments of the same length.
 
     Raises:
         UnreadableError: the file is no notebook.
@@ -43,22 +56,34 @@ def to_python(document: Document) -> tuple[Document, array[int]]:
         raise UnreadableError("not a notebook: its JSON is broken") from None
     if not isinstance(loaded, dict) or not isinstance(cast("dict[str, object]", loaded).get("cells"), list):
         raise UnreadableError("not a notebook of format 4")
+    language = _language(cast("dict[str, object]", loaded))
+    magic, comment = _MAGIC.get(language, _MAGIC["other"])
     places = character_offsets(document)
     text: list[str] = []
     offsets = array("Q")
     for cell in _code_cells(document.text):
-        line_starts = True
         for first, last in cell:
             for character, at in _unescape(document.text, first, last):
-                if line_starts and character in "!%":
-                    character = "#"
-                line_starts = character == "\n" or (line_starts and character in " \t")
                 text.append(character)
                 offsets.append(places[at])
         text.append("\n")
         offsets.append(places[cell[-1][1]] if cell else 0)
     offsets.append(offsets[-1] if offsets else 0)
-    return replace(document, text="".join(text)), offsets
+    return replace(document, text=magic.sub(comment, "".join(text)), language=language), offsets
+
+
+def _language(loaded: dict[str, object]) -> str:
+    """Return what the kernel speaks; "notebook" for Python and for what cannot be told."""
+    metadata = _table(loaded.get("metadata"))
+    for place, key in (("language_info", "name"), ("kernelspec", "language")):
+        name = _table(metadata.get(place)).get(key)
+        if isinstance(name, str) and name.lower() in _LANGUAGES:
+            return _LANGUAGES[name.lower()]
+    return "notebook"
+
+
+def _table(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _code_cells(text: str) -> Iterator[list[tuple[int, int]]]:
