@@ -150,10 +150,6 @@ class Vocabulary:
         module = module.lower()
         return any(known == module or _related(known, module) for known in self._frameworks)
 
-    def wrapper_name(self, name: str) -> str | None:
-        """Return the provider of a framework's class wherever it is imported from."""
-        return next((owner for (_, listed), owner in self.wrappers.items() if listed == name), None)
-
     def model(self, name: str) -> str | None:
         """Return the provider of a model id."""
         return self._models.find(name.strip())

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from llm_migrate.scan.symbols import HOLE, Symbol, Symbols
+from llm_migrate.scan.symbols import HOLE, Symbols
 from llm_migrate.scan.vocabulary import Vocabulary, hosts_in
 
 if TYPE_CHECKING:
@@ -270,14 +270,6 @@ def guess_call(text: str) -> tuple[str, bool] | None:
     if match and _CLIENT_NAME.search(match[1]):
         return _RESOURCES[match[2].partition(".")[0]], False
     return None
-
-
-def is_module_state(symbol: Symbol | None) -> str | None:
-    """Return the name of the setting for `openai.api_key` and its like."""
-    if symbol is None:
-        return None
-    head, _, name = symbol.path.rpartition(".")
-    return name if head == "openai" and name in STATE else None
 
 
 def holds_secret(text: str | None, vocabulary: Vocabulary) -> bool:
