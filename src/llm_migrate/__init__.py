@@ -11,6 +11,7 @@ from llm_migrate._version import __version__
 
 TYPE_CHECKING = False  # type checkers take it for typing's own, whose import takes as long as all of Python's start
 if TYPE_CHECKING:
+    from llm_migrate.config import load_config
     from llm_migrate.taps.client import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
     from llm_migrate.taps.transport import async_http_client, http_client
 
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "async_http_client",
     "http_client",
+    "load_config",
 ]
 
 _HOME = {
@@ -30,6 +32,7 @@ _HOME = {
     "AzureOpenAI": "llm_migrate.taps.client",
     "AsyncAzureOpenAI": "llm_migrate.taps.client",
     "http_client": "llm_migrate.taps.transport",
+    "load_config": "llm_migrate.config",
     "async_http_client": "llm_migrate.taps.transport",
 }
 

@@ -12,6 +12,7 @@ from llm_migrate.catalog.policy import (
     Effect,
     Ruling,
     apply,
+    asked_kind,
     find_model,
     is_retired,
     judge,
@@ -47,7 +48,7 @@ def changed(body, rulings):
         ({"effect": "drop"}, 5, {}, Effect.DROPPED),
         ({"effect": "omit"}, 5, {}, Effect.OMITTED),
         ({"effect": "refuse"}, 5, {"p": 5}, Effect.REFUSED),
-        ({"effect": "emulate", "how": "many"}, 5, {}, Effect.EMULATED),
+        ({"effect": "emulate", "how": "schema-instruction"}, 5, {}, Effect.EMULATED),
         ({"effect": "rename", "to": "q"}, 5, {"q": 5}, Effect.RENAMED),
         ({"effect": "map", "map": {"low": "high"}}, "low", {"p": "high"}, Effect.MAPPED),
         ({"effect": "map", "map": {"low": "high"}, "to": "q"}, "low", {"q": "high"}, Effect.MAPPED),
@@ -171,9 +172,9 @@ def test_a_ruling_carries_advice_and_source():
 
 def test_an_emulation_is_named():
     """The engine is told what to run."""
-    (ruling,) = rule_on({"n": 3}, n={"effect": "emulate", "how": "many-calls"})
+    (ruling,) = rule_on({"n": 3}, n={"effect": "emulate", "how": "schema-instruction"})
 
-    assert ruling.how == "many-calls"
+    assert ruling.how == "schema-instruction"
 
 
 # --- fields that a rule adds -----------------------------------------------------------------------------------------
@@ -573,6 +574,9 @@ def test_a_closed_endpoint_is_refused():
         ({"system": "merge"}, [SYSTEM, USER], {}),
         ({"needs_user": True}, [SYSTEM], {"needs_user": "REFUSED"}),
         ({"needs_user": True}, [SYSTEM, USER], {}),
+        ({"first": ["user"]}, [SYSTEM, ANSWER, USER], {"first": "REFUSED"}),
+        ({"first": ["user"]}, [SYSTEM, USER, ANSWER], {}),
+        ({"first": ["user"]}, [SYSTEM], {}),
         ({"last": ["user", "tool"]}, [USER, ANSWER], {"last": "REFUSED"}),
         ({"last": ["user", "tool"]}, [ANSWER, USER], {}),
         ({"last": ["user"]}, [USER, SYSTEM], {"last": "REFUSED"}),
@@ -646,6 +650,8 @@ def test_over_several_parts_the_worst_that_is_certain_counts():
 @pytest.mark.parametrize(
     ("rules", "turns", "worst"),
     [
+        ({"first": ["user"]}, [{"role": UNKNOWN, "content": "x"}, USER], Effect.REFUSED),
+        ({"first": ["user"]}, [UNKNOWN, USER], Effect.REFUSED),
         ({"last": ["user"]}, UNKNOWN, Effect.REFUSED),
         ({"roles": {"developer": "system"}}, [UNKNOWN, USER], Effect.RENAMED),
         ({"last": ["user"]}, [USER, UNKNOWN], Effect.REFUSED),
@@ -811,3 +817,96 @@ def test_an_id_that_means_two_models_is_refused_where_neither_answers():
     (ruling,) = judge(policy(provider(models=models, endpoints=endpoints), today=dt.date(2026, 11, 22)), {})
 
     assert ruling.advice == "m is served at side, third only"
+
+
+# --- what the user, and the program, asked for -----------------------------------------------------------------------
+
+CALM = {"field": "thinking", "value": False, "asked": ["plain"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("gpt-4o", {"thinking": Effect.ADDED}), ("o3", {}), ("big-1", {}), (UNKNOWN, {"thinking": (0, Effect.ADDED)})],
+)
+def test_a_default_can_be_for_programs_of_a_plain_model(asked, expected):
+    """What keeps the behaviour of a model that does not think is not forced on one that does."""
+    made = provider(chat={"defaults": [CALM]}, models=[model("big-1")])
+
+    assert effects(judge(policy(made, asked=asked), {})) == expected
+
+
+def test_the_kind_of_a_model_is_known_by_its_name():
+    """OpenAI's list tells which models reason; a vendor's own ids are told from names of the user's making."""
+    vendor = provider(models=[model("big-1")])
+
+    kinds = [asked_kind(vendor, name) for name in ("gpt-4o", "o3", "big-1", "my-alias", UNKNOWN)]
+
+    assert kinds == ["plain", "reasoning", "own", "plain", UNKNOWN]
+
+
+N = {"effect": "emulate", "how": "n-calls", "advice": "one choice a call"}
+
+
+def test_calls_that_cost_more_are_made_only_where_the_user_said_so():
+    """Several calls for several choices are refused, with the setting that allows them, until it is there."""
+    made = provider(chat={"params": {"n": [{"effect": "omit", "values": [1]}, N]}})
+    allowed = frozenset({"n-calls"})
+
+    (refused,) = judge(policy(made), {"n": 2})
+    (emulated,) = judge(policy(made, emulate=allowed), {"n": 2})
+    (streamed,) = judge(policy(made, emulate=allowed), {"n": 2, "stream": True})
+
+    assert (refused.effect, refused.how) == (Effect.REFUSED, None)
+    assert 'n = "calls"' in refused.advice
+    assert (emulated.effect, emulated.how, emulated.remove) == (Effect.EMULATED, "n-calls", ("n",))
+    assert streamed.effect is Effect.REFUSED
+
+
+# --- texts to embed ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a", {}),
+        (["a", "b"], {}),
+        (["a", "b", "c"], {"input": Effect.EMULATED}),
+        ([1, 2, 3, 4], {"input": Effect.REFUSED}),
+        ([[1], [2]], {"input": Effect.REFUSED}),
+        (["a", UNKNOWN], {"input": (Effect.KEPT, Effect.REFUSED)}),
+    ],
+)
+def test_a_long_list_goes_in_pieces_and_token_ids_do_not_go(value, expected):
+    """Texts over the vendor's limit are cut into calls; token ids are of another tokenizer, so they are refused."""
+    made = provider(apis={"embeddings": {"offered": True, "max_batch": 2}})
+
+    assert effects(judge(policy(made, api="embeddings"), {"input": value})) == expected
+
+
+def test_token_ids_go_where_they_mean_something():
+    """OpenAI's own models take them."""
+    made = provider(apis={"embeddings": {"offered": True, "token_input": True, "max_batch": 2}})
+
+    assert judge(policy(made, api="embeddings"), {"input": [1, 2, 3]}) == []
+
+
+# --- reasoning and system turns ---------------------------------------------------------------------------------------
+
+
+def test_reasoning_that_is_wanted_back_may_come_back():
+    """Nobody can foresee whether it is remembered, unless something stands in for it at a model that always thinks."""
+    rules = {"reasoning_content": "restore", "reasoning_filler": " "}
+    thinker = {"models": [model("m", always_thinking=True)]}
+
+    assert effects(talk_on([USER, CALLING], **rules)) == {"messages": (Effect.KEPT, Effect.EMULATED)}
+    assert effects(talk_on([USER, CALLING], facts=thinker, **rules)) == {"messages.reasoning_content": Effect.EMULATED}
+    assert talk_on([USER, {**CALLING, "reasoning_content": "hm"}], **rules) == []
+
+
+def test_a_model_without_system_turns_gets_their_text_with_the_question():
+    """Only the models that the file names; for an unknown one it is possible."""
+    rules = {"fold_system": ["old*"]}
+
+    assert effects(talk_on([SYSTEM, USER], "old-1", **rules)) == {"messages.fold_system": Effect.EMULATED}
+    assert talk_on([SYSTEM, USER], "new-1", **rules) == []
+    assert effects(talk_on([SYSTEM, USER], UNKNOWN, **rules)) == {"messages": (Effect.KEPT, Effect.EMULATED)}

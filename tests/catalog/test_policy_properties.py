@@ -24,6 +24,8 @@ TEXT = st.sampled_from(["", "a", "hello", "x" * 70, "x" * 200])
 NUMBER = st.sampled_from([-3, -0.5, 0, 0.0, 0.01, 0.7, 1, 1.0, 1.7, 2, 5])
 COUNT = st.sampled_from([-1, 0, 1, 2, 5, 900, 70_000, 2**31])
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+STRICT = {"type": "function", "function": {"name": "f", "strict": True}}
+CUSTOM = {"type": "custom", "custom": {"name": "c"}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 KEYED = st.sampled_from(["auto", "none", "required", "low", "minimal", "high", "max", "default", "disabled", "text"])
 TYPED = st.sampled_from(
@@ -46,8 +48,8 @@ FIELDS: dict[str, st.SearchStrategy[object]] = {
     ),
     **dict.fromkeys(("reasoning_effort", "tool_choice", "thinking", "response_format"), KEYED | TYPED),
     "stop": TEXT | LISTS,
-    "input": TEXT | LISTS,
-    "tools": st.just([TOOL]),
+    "input": TEXT | LISTS | st.sampled_from([[1, 2], [[1], [2, 3]], ["a"] * 30]),
+    "tools": st.sampled_from([[TOOL], [TOOL, STRICT], [CUSTOM]]),
     "functions": st.just([TOOL["function"]]),
     "modalities": st.just(["text"]),
     "metadata": st.just({"a": "b"}),
@@ -62,6 +64,7 @@ PART = st.sampled_from(
         {"type": "text", "text": "t"},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
         {"type": "file", "file": {"file_id": "f"}},
     ]
@@ -72,6 +75,8 @@ TURN = st.fixed_dictionaries(
         "content": st.none() | TEXT | st.lists(PART, max_size=3),
         "tool_calls": st.sampled_from([[CALL], [], None]),
         "reasoning_content": TEXT,
+        "name": TEXT | st.none(),
+        "refusal": st.none() | TEXT,
     },
 )
 MESSAGES = st.lists(TURN, max_size=5)
@@ -88,13 +93,15 @@ def bodies(draw: st.DrawFn, api: str) -> dict[str, object]:
 
 
 # A policy in words: hypothesis prints what it found, and a provider file would bury it.
-Key: TypeAlias = tuple[str, str, Api, object, dt.date | None]
+Key: TypeAlias = tuple[str, str, Api, object, dt.date | None, object, bool]
 
 
 def policy_of(key: Key, **known: object) -> Policy:
-    name, endpoint, api, model, today = key
+    name, endpoint, api, model, today, asked, calls = key
     provider = next(p for p in (*PROVIDERS, NASTY) if p.id == name)
-    return Policy(provider, endpoint, api, known.get("model", model), today)  # type: ignore[arg-type]
+    emulate = frozenset({"n-calls"} if calls else ())
+    model, asked = known.get("model", model), known.get("asked", asked)
+    return Policy(provider, endpoint, api, model, today, asked, emulate)  # type: ignore[arg-type]
 
 
 @st.composite
@@ -103,7 +110,8 @@ def policies(draw: st.DrawFn) -> Key:
     api: Api = draw(st.sampled_from(["chat"] * 9 + ["embeddings", "completions", "responses"]))
     endpoint = draw(st.sampled_from([e.id for e in provider.endpoints]))
     model = draw(st.sampled_from([m.id for m in provider.models]) | st.sampled_from(["my-deployment", UNKNOWN]))
-    return provider.id, endpoint, api, model, draw(st.sampled_from([None, TODAY]))
+    asked = draw(st.sampled_from([None, "gpt-4o", "o3", provider.models[0].id]))
+    return provider.id, endpoint, api, model, draw(st.sampled_from([None, TODAY])), asked, draw(st.booleans())
 
 
 @st.composite
@@ -162,7 +170,7 @@ def partial_views(draw: st.DrawFn) -> tuple[Key, dict[str, object], dict[str, ob
 def span(rulings: Sequence[Ruling], subject: str) -> tuple[Effect, Effect]:
     """Return the least and the most that rulings say of a subject, with those that stand for what cannot be seen."""
     own = [r for r in rulings if r.subject == subject]
-    wide = [r for r in rulings if r.subject == OPEN or (r.subject == "messages" and subject.startswith("messages."))]
+    wide = [r for r in rulings if r.subject == OPEN or (r.subject != subject and subject.startswith(f"{r.subject}."))]
     least = max((r.effect for r in own), default=Effect.KEPT)
     return least, max((r.at_worst for r in own + wide), default=Effect.KEPT)
 
@@ -172,7 +180,7 @@ def span(rulings: Sequence[Ruling], subject: str) -> tuple[Effect, Effect]:
 def test_what_a_scan_predicts_contains_what_the_wire_does(views):
     """For each subject, and in sum, a partial view gives an interval around the ruling of the whole request."""
     key, body, seen, knows_model = views
-    scanned = policy_of(key) if knows_model else policy_of(key, model=UNKNOWN)
+    scanned = policy_of(key) if knows_model else policy_of(key, model=UNKNOWN, asked=UNKNOWN)
 
     whole, predicted = judge(policy_of(key), body), judge(scanned, seen)
 
@@ -220,6 +228,7 @@ def test_a_refusal_changes_nothing(case):
 
     for ruling in judge(policy_of(key), body):
         if ruling.effect is Effect.REFUSED:
+            assert not ruling.inside
             assert not ruling.remove
             assert not ruling.set
 
@@ -232,7 +241,7 @@ def test_what_is_changed_is_reported(case):
     rulings = judge(policy_of(key), body)
 
     for ruling in rulings:
-        if ruling.remove or ruling.set:
+        if ruling.remove or ruling.set or ruling.inside:
             assert ruling.effect is not Effect.KEPT
             assert ruling.effect is ruling.at_worst
 
@@ -243,7 +252,7 @@ def test_the_caller_s_value_stands(case):
     """No renamed, added or default field overwrites what the caller sent under that name; a null is no value."""
     key, body = case
     rulings = judge(policy_of(key), body)
-    own = {r.subject for r in rulings if r.subject in body}
+    own = {r.subject for r in rulings if r.subject in body} | {r.inside[0] for r in rulings if r.inside}
 
     out = apply(body, rulings)
 

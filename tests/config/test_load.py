@@ -180,7 +180,11 @@ def test_chains_keep_their_own_order(tmp_path):
         (TARGETS + '[chains.x]\ntargets = ["c"]', "chains.x.targets[0]: no such target"),
         (TARGETS + '[chains.x]\ntargets = ["a", "a"]', "stands there twice"),
         (TARGETS + "[chains.x]\ntargets = []", "chains.x.targets: "),
-        (TARGETS + '[chains.x]\ntargets = ["a"]\norder = "weighted"', 'knows "ordered" only'),
+        (TARGETS + '[chains.x]\ntargets = ["a"]\norder = "free-first"', "keeps no ledger"),
+        (TARGETS + '[chains.x]\ntargets = ["a"]\norder = "weighted"', "needs a share"),
+        (TARGETS + '[chains.x]\ntargets = ["a"]\nweights = {b = 1}', "not a target of this chain"),
+        (TARGETS + '[chains.x]\ntargets = ["a"]\nshadow = "aa"\nshadow_file = "x"', "did you mean 'a'"),
+        (TARGETS + '[chains.x]\ntargets = ["a"]\nshadow = "a"', "name the file"),
         (TARGETS + '[models."gpt-4o"]\nc = "x"', "models.'gpt-4o'.c: no such target"),
         (TARGETS + '[budgets.x]\ntarget = "a"\ntokens = 5', "no budget would hold"),
         (TARGETS + '[budgets.x]\ntarget = "a"\ntokens = 0', "budgets.x.tokens: "),
@@ -225,11 +229,36 @@ def test_a_dialect_that_is_not_spoken_is_refused(tmp_path, monkeypatch):
     assert "cannot speak 'ernie-v1'; endpoints that it can: " in failure(text, tmp_path)
 
 
-def test_a_signature_that_needs_a_call_of_its_own_is_refused(tmp_path):
-    """Nobody fetches Baidu's bearer token, so it is refused when the file is read."""
-    text = '[targets.a]\nprovider = "ernie"\nauth = "iam"\n'
+def test_a_token_is_asked_for_where_the_vendor_gives_it(tmp_path, monkeypatch):
+    """Baidu's tokens come from the catalog's address, or from the same place at a server of one's own."""
+    monkeypatch.setenv("QIANFAN_ACCESS_KEY", "id")
+    monkeypatch.setenv("QIANFAN_SECRET_KEY", "secret")
+    own = (
+        '[targets.b]\nprovider = "ernie"\nendpoint = "v1"\nbase_url = "http://127.0.0.1:9/rpc"\napi_key = "plain:a:b"\n'
+    )
 
-    assert "cannot sign 'baidu-iam'" in failure(text, tmp_path)
+    config = load_config(write(tmp_path, f'[targets.a]\nprovider = "ernie"\nauth = "iam"\n{own}'))
+
+    assert config.targets["a"].token_url == "https://iam.bj.baidubce.com/v1/BCE-BEARER/token"
+    assert config.targets["b"].token_url == "http://127.0.0.1:9/oauth/2.0/token"
+
+
+def test_keys_do_not_go_to_a_token_service_that_the_catalog_does_not_know(tmp_path):
+    """S1: a file of somebody else's cannot have this machine's keys sent to its own token service."""
+    text = '[targets.a]\nprovider = "ernie"\nauth = "iam"\ntoken_url = "https://evil.example.com/token"\n'
+
+    assert "trust_host" in failure(text, tmp_path)
+    assert (
+        load_config(write(tmp_path, text + "trust_host = true\n")).targets["a"].token_url
+        == "https://evil.example.com/token"
+    )
+
+
+def test_an_address_for_tokens_is_refused_where_none_are_asked_for(tmp_path):
+    """A `token_url` that would do nothing is an error."""
+    text = '[targets.a]\nprovider = "kimi"\ntoken_url = "https://evil.example.com/token"\n'
+
+    assert "asks for no token" in failure(text, tmp_path)
 
 
 def test_what_the_configuration_accepts_the_wire_can_do():
@@ -238,6 +267,7 @@ def test_what_the_configuration_accepts_the_wire_can_do():
     request = Unsigned("POST", "https://x.test/", (("content-type", "application/json"),), b"{}")
     for kind in loading.AUTH_KINDS:
         key = Secret("ID:SECRET" if kind in PAIRED else "ID.SECRET")
-        assert sign(Auth(id="a", kind=kind), key, request, now_s=0.0) != Signed()
+        token = Secret("token") if kind == "baidu-iam" else None  # asked for with the pair
+        assert sign(Auth(id="a", kind=kind), key, request, now_s=0.0, token=token) != Signed()
     with pytest.raises(ConfigError):
         sign(Auth(id="a", kind="baidu-iam"), Secret("ID:SECRET"), request, now_s=0.0)

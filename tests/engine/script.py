@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from llm_migrate.config import Config, load_config
 from llm_migrate.engine.call import Plan, Steps, World, run
-from llm_migrate.engine.steps import Command, Emit, Failure, Head, Journey, Limits, Read, Reply, Result, Send, Sleep
-from llm_migrate.wire.exchange import parse_call
+from llm_migrate.engine.events import CallEvent
+from llm_migrate.engine.health import Health
+from llm_migrate.engine.keyring import Keyring
+from llm_migrate.engine.steps import (
+    Ask,
+    Command,
+    Emit,
+    Failure,
+    Fan,
+    Head,
+    Journey,
+    Limits,
+    Read,
+    Reply,
+    Result,
+    Send,
+    Sleep,
+    Whole,
+)
+from llm_migrate.wire.exchange import Manner, Reasoning, parse_call
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 STREAM = Head(200, {"content-type": "text/event-stream"})
@@ -54,26 +72,42 @@ class Play:
     A result may be a list: a head, then pieces of the body; its end is added.
     """
 
-    def __init__(self, config: Config, chain: str = "default", *, limits: Limits | None = None, **body: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        chain: str = "default",
+        *,
+        limits: Limits | None = None,
+        manner: Manner | None = None,
+        keyring: Keyring | None = None,
+        health: Health | None = None,
+        buffer_tool_calls: bool = False,
+        **body: Any,
+    ) -> None:
         self.clock = Clock()
         self.journey = Journey()
         self.sent: list[Send] = []
         self.slept: list[float] = []
         self.reply: Reply | None = None
         self.events = b""
+        self.noticed: list[CallEvent] = []
+        self.on_sleep: Callable[[float], None] = lambda seconds: None
         call = parse_call("POST", "/v1/chat/completions", json.dumps({**CHAT, **body}).encode())
         plan = Plan(
             config.chain(chain).targets,
             config.model_for,
-            config.adapt,
+            manner or Manner(config.adapt, config.emulate, Reasoning()),
+            keyring or Keyring(),
+            health or Health(),
             limits or Limits(),
             self.clock.world,
-            notice=lambda target, outgoing: None,
+            notice=self.noticed.append,
+            buffer_tool_calls=buffer_tool_calls,
         )
         self.steps: Steps = run(call, plan, self.journey)
 
-    def against(self, *answers: Failure | Iterable[Result]) -> Play:
-        """Give one answer to each request in turn, until the call ends."""
+    def against(self, *answers: Failure | Iterable[Result], asked: str | Failure = "") -> Play:
+        """Give one answer to each request in turn, and `asked` to a wish for a key, until the call ends."""
         todo = list(answers)
         body: list[Result] = []
         result: Result = None
@@ -95,6 +129,12 @@ class Play:
                 case Sleep(seconds):
                     self.slept.append(seconds)
                     self.clock.now_s += seconds
+                    self.on_sleep(seconds)
+                case Ask():
+                    result = asked
+                case Fan(sends):
+                    self.sent += sends
+                    result = tuple(_whole(todo.pop(0)) for _ in sends)
                 case Reply():
                     assert self.reply is None, "two replies"
                     self.reply = command
@@ -111,6 +151,14 @@ class Play:
         assert self.reply is not None and self.reply.body is not None
         error: dict[str, Any] = json.loads(self.reply.body)["error"]
         return error
+
+
+def _whole(answer: Failure | Iterable[Result]) -> Whole | Failure:
+    if isinstance(answer, Failure):
+        return answer
+    head, *pieces = answer
+    assert isinstance(head, Head)
+    return Whole(head, b"".join(piece for piece in pieces if isinstance(piece, bytes)))
 
 
 def completion(text: str = "hello") -> bytes:

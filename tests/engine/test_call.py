@@ -5,9 +5,8 @@ import gzip
 import pytest
 
 from llm_migrate.config import load_config
-from llm_migrate.engine import call as call_module
 from llm_migrate.engine.steps import Failure, Head, Limits, Read, Reply, Send
-from tests.engine.script import END, JSON, ROLE, STOP, STREAM, WORD, Play, completion, refusal, two_targets
+from tests.engine.script import END, JSON, ROLE, STOP, STREAM, WORD, Play, completion, event, refusal, two_targets
 
 RESET = Failure("ambiguous", "the connection was reset")
 REFUSED = Failure("unsent", "the connection was refused")
@@ -240,20 +239,20 @@ def test_a_refusal_weighs_more_than_a_dead_line(tmp_path):
     assert '[models."gpt-4o"]' in play.error["message"]
 
 
-def test_a_giant_body_is_not_held(config, monkeypatch):
+def test_a_giant_body_is_not_held(config):
     """A body over the limit is given up as soon as the limit is passed (R7)."""
-    monkeypatch.setattr(call_module, "MAX_BODY_BYTES", 1000)
-    play = Play(config, "one", limits=Limits(target_attempts=1)).against([JSON, b"x" * 900, b"x" * 900])
+    play = Play(config, "one", limits=Limits(target_attempts=1, body_bytes=1000)).against(
+        [JSON, b"x" * 900, b"x" * 900]
+    )
 
     assert play.error["message"] == "a: the answer is too large"
 
 
-def test_a_gzip_bomb_counts_what_comes_out(config, monkeypatch):
+def test_a_gzip_bomb_counts_what_comes_out(config):
     """The decompressed size counts, not the size on the wire (R7)."""
-    monkeypatch.setattr(call_module, "MAX_BODY_BYTES", 100_000)
     bomb = gzip.compress(b"0" * 10_000_000)
     head = Head(200, {"content-encoding": "gzip"})
-    play = Play(config, "one", limits=Limits(target_attempts=1)).against([head, bomb])
+    play = Play(config, "one", limits=Limits(target_attempts=1, body_bytes=100_000)).against([head, bomb])
 
     assert len(bomb) < 100_000
     assert play.error["message"] == "a: the answer is too large"
@@ -394,10 +393,11 @@ def test_an_abandoned_call_asks_for_nothing(config):
         play.steps.send(None)
 
 
-def test_a_preamble_without_end_is_given_up(config, monkeypatch):
+def test_a_preamble_without_end_is_given_up(config):
     """Events without content are held only up to a limit (R7)."""
-    monkeypatch.setattr(call_module, "MAX_PREAMBLE_BYTES", 500)
-    play = Play(config, "one", stream=True, limits=Limits(target_attempts=1)).against([STREAM, *[ROLE] * 5])
+    play = Play(config, "one", stream=True, limits=Limits(target_attempts=1, preamble_bytes=500)).against(
+        [STREAM, *[ROLE] * 5]
+    )
 
     assert play.error["code"] == "upstream_invalid"
 
@@ -409,3 +409,40 @@ def test_a_model_of_any_name_can_stand_in_a_header(tmp_path):
 
     assert play.headers["x-llm-migrate-model"] == "%E9%83%A8%E7%BD%B2"
     assert play.headers["x-request-id"] == "r%C3%A9q"
+
+
+def test_a_buffered_tool_call_that_breaks_off_is_tried_again(config):
+    """With `buffer_tool_calls` a cut inside a call is before the commit, so another target may serve (R4, R5)."""
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}
+    begun = event({"tool_calls": [{**call, "function": {"name": "f", "arguments": '{"a": '}}]})
+    rest = event({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]})
+    done = event(finish="tool_calls")
+    cut = Failure("ambiguous", "the connection was reset")
+
+    plain = Play(config, stream=True).against([STREAM, ROLE, begun, cut])
+    buffered = Play(config, stream=True, buffer_tool_calls=True)
+    buffered.against([STREAM, ROLE, begun, cut], [STREAM, ROLE, begun, cut], [STREAM, ROLE, begun, rest, done, END])
+
+    assert b"stream_interrupted" in plain.events
+    assert b"stream_interrupted" not in buffered.events
+    assert buffered.events.endswith(END)
+    assert buffered.events.count(b'{\\"a\\": ') == 1
+    assert buffered.headers["x-llm-migrate-fallback-reason"] == "ambiguous"
+
+
+def test_a_buffered_call_with_broken_arguments_is_an_error(config):
+    """A model that stops in the middle of its JSON, and says that it is finished, is not believed."""
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": '}}
+    broken = [STREAM, ROLE, event({"tool_calls": [call]}), event(finish="tool_calls"), END]
+
+    play = Play(config, "one", stream=True, buffer_tool_calls=True).against(broken, broken)
+
+    assert play.error["code"] == "upstream_invalid"
+    assert "no JSON" in play.error["message"]
+
+
+def test_text_is_not_held_back_by_a_buffer(config):
+    """Words go on as they come; only from the first piece of a call on is held back."""
+    play = Play(config, "one", stream=True, buffer_tool_calls=True).against([STREAM, ROLE, WORD, STOP, END])
+
+    assert play.events.endswith(END)

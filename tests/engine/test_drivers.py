@@ -6,10 +6,12 @@ import time
 
 from llm_migrate.config import load_config
 from llm_migrate.engine.call import Plan, World, run
+from llm_migrate.engine.health import Health
+from llm_migrate.engine.keyring import Keyring
 from llm_migrate.engine.pooled_upstream import PooledUpstream
 from llm_migrate.engine.steps import Journey, Limits
 from llm_migrate.engine.sync_driver import SyncRun
-from llm_migrate.wire.exchange import parse_call
+from llm_migrate.wire.exchange import Manner, parse_call
 from tests.engine.script import ROLE, WORD
 from tests.taps.loopback import events, hang, loopback, whole
 
@@ -19,7 +21,9 @@ def begin(server, body):
     world = World(time.monotonic, time.time, lambda: 0.5, lambda: "id")
     call = parse_call("POST", "/v1/chat/completions", body)
     journey, upstream = Journey(), PooledUpstream()
-    plan = Plan(config.chain().targets, config.model_for, "warn", Limits(), world, notice=lambda *_: None)
+    plan = Plan(
+        config.chain().targets, config.model_for, Manner(), Keyring(), Health(), Limits(), world, notice=lambda _: None
+    )
     return SyncRun(run(call, plan, journey), upstream, time.sleep), journey, upstream
 
 

@@ -7,8 +7,10 @@ from llm_migrate.engine.steps import Attempt, Limits
 from llm_migrate.wire.exchange import OpenAIError
 
 
-def at(tries=1, *, more=False, larger=False, left_s=100.0, total=1):
-    return Situation(tries, total, more_targets=more, larger_targets=larger, left_s=left_s, chance=0.5)
+def at(tries=1, *, more=False, larger=False, left_s=100.0, total=1, may_retry=True):
+    return Situation(
+        tries, total, more_targets=more, larger_targets=larger, may_retry=may_retry, left_s=left_s, chance=0.5
+    )
 
 
 def error(outcome, code=None, retry_after_s=None):
@@ -77,3 +79,9 @@ def test_a_call_ends_after_five_attempts():
 def test_an_abandoned_attempt_is_judged_by_how_far_it_came(state, cost):
     """The driver's record alone says what an abandoned attempt was."""
     assert outcome(Attempt("a", "m", state)) == cost
+
+
+@pytest.mark.parametrize(("more", "then"), [(True, Next()), (False, Fail())])
+def test_a_retry_beyond_the_target_s_budget_is_not_made(more, then):
+    """When many calls fail at once, retries would only add to the load."""
+    assert decide(error("ambiguous"), at(may_retry=False, more=more), Limits()) == then

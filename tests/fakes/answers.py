@@ -1,8 +1,8 @@
 """Canned answers: the same request always gets the same words, tool calls and vectors.
 
 The model of these fakes is plain. Asked with tools, it calls the first one whose name shares a word with the last user
-turn; given a tool's result, it repeats it; asked for JSON, it fills the JSON example or schema of the request; else it
-repeats the question. Knows OpenAI's request fields only, for all vendors share these.
+turn; given a tool's result, it repeats it; asked for JSON, by a parameter or in words, it fills the JSON example or the
+schema of the request; else it repeats the question. Knows OpenAI's request fields only, for all vendors share these.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _text(body: dict[str, Any]) -> str:
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
         return json.dumps(fill(form["json_schema"].get("schema") or {}, ask), ensure_ascii=False)
-    if form.get("type") == "json_object":
+    if form.get("type") == "json_object" or "one JSON object" in prompt(body):
         return _json_example(body)
     if messages[-1].get("role") == "tool":
         return "According to our records: " + text_of(messages[-1])
@@ -135,12 +135,14 @@ def _text(body: dict[str, Any]) -> str:
 
 
 def _json_example(body: dict[str, Any]) -> str:
-    """The first JSON object that stands in the prompt, else an empty one."""
+    """The first JSON object that stands in the prompt, filled if it is a schema; else an empty one."""
     text = prompt(body)
     for at in (m.start() for m in re.finditer(r"\{", text)):
         try:
             found, _ = json.JSONDecoder().raw_decode(text[at:])
         except ValueError:
             continue
+        if "properties" in found:
+            found = fill(found, text)
         return json.dumps(found, ensure_ascii=False)
     return "{}"

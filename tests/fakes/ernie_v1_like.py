@@ -2,7 +2,8 @@
 
 Facts from: qianfan 0.4.12.3 and erniebot 0.5.9 (requests captured on loopback, parsers, error tables), bce-python-sdk
 0.9.79 (signature), the vendor's page on ERNIE-4.0-8K (cloud.baidu.com/doc/WENXINWORKSHOP/s/clntwmv7t) and its error
-codes (ai.baidu.com/ai-doc/WENXINWORKSHOP/tlmyncueh). Errors come with HTTP 200.
+codes (ai.baidu.com/ai-doc/WENXINWORKSHOP/tlmyncueh). Errors come with HTTP 200. The token service's errors are those of
+Baidu's OAuth ("invalid_client"; qianfan reads both descriptions); that their status is 401 is OAuth's rule, not seen.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import itertools
 import re
 from typing import Any
 from urllib.parse import quote
 
 from tests.fakes.answers import FILTERED, Answer, answer, prompt, text_pieces
+from tests.fakes.samples import sample
 from tests.fakes.server import RefusalError, Reply, Request, Vendor
 
 ROOT = "/rpc/2.0/ai_custom/v1/wenxinworkshop"
 TOKEN = "24.fake-access-token.2592000"
-KEY_ID, SECRET = "ALTAKfakeAccessKeyId", "fakeSecretAccessKey"
+KEY_ID, SECRET = "ALTAKfakeAccessKeyId", "fakeSecretAccessKey"  # of the account: they sign
+APP_KEY, APP_SECRET = "fakeAppApiKey", "fakeAppSecretKey"  # of an app: the token service takes them
+LIFE_S = 2592000
+SIGNED = "host;content-md5;content-length;content-type"  # if a signature names no header
 # End of the address -> longest answer.
 MODELS = {"completions": 2048, "completions_pro": 2048, "ernie_speed": 2048, "ernie-speed-128k": 4096}
 FUNCTIONS = {"completions", "completions_pro"}  # the 3.5 and 4.0 family
@@ -31,10 +37,14 @@ FIELDS = {
     *("enable_trace", "enable_system_memory", "system_memory_id", "user_setting", "user_ip", "extra_parameters"),
 }
 CREATED = 1720483200
+_tokens: dict[str, bool] = {}  # issued -> still valid
+_numbers = itertools.count(1)
 
 
 def serve(request: Request) -> Reply:
     """Answer one request."""
+    if request.path == "/oauth/2.0/token":
+        return _token(request.query)
     suffix = request.path.removeprefix(f"{ROOT}/chat/")
     _check_proof(request)
     if request.method != "POST":
@@ -60,33 +70,63 @@ def error(code: int, message: str) -> RefusalError:
     return RefusalError(200, {"error_code": code, "error_msg": message, "id": "as-fake"})
 
 
+def expire_tokens() -> None:
+    """Declare all tokens stale that the token service has issued up to now."""
+    _tokens.update(dict.fromkeys(_tokens, False))
+
+
+def _token(query: dict[str, str]) -> Reply:
+    """Issue an access token, to POST (qianfan) and GET (erniebot) alike."""
+    if query.get("grant_type") != "client_credentials":
+        text = "The authorization grant type is not supported"
+        raise RefusalError(400, {"error": "unsupported_grant_type", "error_description": text})
+    if (query.get("client_id"), query.get("client_secret")) != (APP_KEY, APP_SECRET):
+        text = "Client authentication failed" if query.get("client_id") == APP_KEY else "unknown client id"
+        raise RefusalError(401, {"error": "invalid_client", "error_description": text})
+    token = f"24.fake-issued-{next(_numbers)}.{LIFE_S}"
+    _tokens[token] = True
+    return Reply({"access_token": token, "expires_in": LIFE_S})
+
+
 def _check_proof(request: Request) -> None:
     authorization = request.headers.get("authorization", "")
+    token = request.query.get("access_token", "")
     if authorization.startswith("bce-auth-v1/"):
-        _check_signature(request, authorization)
+        check_signature(request)
     elif authorization:
         raise error(14, "IAM Certification failed")
-    elif request.query.get("access_token") != TOKEN:
+    elif _tokens.get(token) is False:
+        raise error(111, "Access token expired")
+    elif token != TOKEN and token not in _tokens:
         raise error(110, "Access token invalid or no longer valid")
 
 
-def _check_signature(request: Request, authorization: str) -> None:
-    """Independent of our signer: the prefix, the named headers and those that begin with x-bce- must fit."""
+def check_signature(request: Request) -> None:
+    """Independent of our signer: the prefix, the query, the named headers and those of x-bce- must fit."""
+    authorization = request.headers.get("authorization", "")
+    if authorization.count("/") != 5 or not authorization.startswith("bce-auth-v1/"):
+        raise _unsigned()
     _, key_id, moment, life, names, signature = authorization.split("/")
+    signed = (names or SIGNED).split(";")
     began = dt.datetime.fromisoformat(moment.replace("Z", "+00:00"))
     age = (dt.datetime.now(dt.UTC) - began).total_seconds()
     headers = request.headers
     lines = [
         f"{quote(name, safe='-_.~')}:{quote(value.strip(), safe='-_.~')}"
         for name, value in headers.items()
-        if (name in names.split(";") or name.startswith("x-bce-")) and value.strip()
+        if (name in signed or name.startswith("x-bce-")) and value.strip()
     ]
-    canonical = "\n".join((request.method, request.path, "", *sorted(lines)))
+    query = "&".join(sorted(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in request.query.items()))
+    canonical = "\n".join((request.method, request.path, query, *sorted(lines)))
     key = hmac.new(SECRET.encode(), f"bce-auth-v1/{key_id}/{moment}/{life}".encode(), hashlib.sha256).hexdigest()
     expected = hmac.new(key.encode(), canonical.encode(), hashlib.sha256).hexdigest()
-    if key_id != KEY_ID or signature != expected or not -300 <= age <= int(life) or "host" not in names.split(";"):
-        body = {"requestId": "fake", "code": "SignatureDoesNotMatch", "message": "The signature does not match."}
-        raise RefusalError(400, body, x_bce_error_code="SignatureDoesNotMatch")
+    if key_id != KEY_ID or signature != expected or not -300 <= age <= int(life) or "host" not in signed:
+        raise _unsigned()
+
+
+def _unsigned() -> RefusalError:
+    body = {"requestId": "fake", "code": "SignatureDoesNotMatch", "message": "The signature does not match."}
+    return RefusalError(400, body, x_bce_error_code="SignatureDoesNotMatch")
 
 
 def _check_parameters(body: dict[str, Any], suffix: str) -> None:
@@ -183,10 +223,39 @@ def _events(said: Answer) -> list[dict[str, Any]]:
     return out
 
 
+ERRORS = {
+    "limited": sample(error(18, "Open api qps request limit reached"), "RateLimitError"),
+    "limited 4": sample(error(4, "Open api request limit reached"), "RateLimitError"),
+    "limited 336501": sample(error(336501, "Rate limit reached for RPM"), "RateLimitError"),
+    "limited 336502": sample(error(336502, "Rate limit reached for TPM"), "RateLimitError"),
+    "quota": sample(error(17, "Open api daily request limit reached"), "RateLimitError", "insufficient_quota"),
+    "quota 19": sample(error(19, "Open api total request limit reached"), "RateLimitError", "insufficient_quota"),
+    "credential": sample(error(110, "Access token invalid or no longer valid"), "AuthenticationError"),
+    "credential 111": sample(error(111, "Access token expired"), "AuthenticationError"),
+    **{f"credential {c}": sample(error(c, "authentication failed"), "AuthenticationError") for c in (13, 14, 100)},
+    "permission": sample(error(6, "No permission to access data"), "PermissionDeniedError"),
+    "permission 336004": sample(error(336004, "No permission"), "PermissionDeniedError"),
+    "context": sample(error(336007, "the max input characters is 20000"), "BadRequestError", "context_length_exceeded"),
+    # The model is the end of the address.
+    "model": sample(error(3, "Unsupported openapi method"), "NotFoundError", "model_not_found"),
+    "model 336005": sample(error(336005, "The API does not exist"), "NotFoundError", "model_not_found"),
+    "server": sample(error(336000, "Internal error"), "InternalServerError"),
+    **{f"server {c}": sample(error(c, "internal error"), "InternalServerError") for c in (1, 2, 15, 500000)},
+    "overloaded": sample(error(336100, "Try again"), "InternalServerError"),
+    "request": sample(error(336003, "the length of messages must be an odd number"), "BadRequestError"),
+    **{
+        f"request {c}": sample(error(c, "invalid argument"), "BadRequestError")
+        for c in (336001, 336002, 336006, 336101, 336102, 336104, 336105)
+    },
+}
+
+
 def _env(address: str) -> dict[str, str]:
     return {
         "QIANFAN_BASE_URL": address,
         "QIANFAN_ACCESS_TOKEN": TOKEN,
+        "QIANFAN_AK": APP_KEY,
+        "QIANFAN_SK": APP_SECRET,
         "QIANFAN_ACCESS_KEY": KEY_ID,
         "QIANFAN_SECRET_KEY": SECRET,
     }

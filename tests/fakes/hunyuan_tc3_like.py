@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from tests.fakes.answers import FILTERED, Answer, answer, prompt, text_pieces
+from tests.fakes.samples import sample
 from tests.fakes.server import RefusalError, Reply, Request, Vendor
 
 SECRET_ID, SECRET_KEY = "AKIDfakeSecretId000000", "fakeSecretKey0000000000"
@@ -210,6 +211,80 @@ def _head() -> dict[str, Any]:
 def _usage(said: Answer) -> dict[str, int]:
     total = said.prompt_tokens + said.completion_tokens
     return {"PromptTokens": said.prompt_tokens, "CompletionTokens": said.completion_tokens, "TotalTokens": total}
+
+
+# Our name, the SDK's class, its code, Tencent's codes with the plainest first. There is none for a long input, which is
+# cut, and none has a status but 200.
+_ROWS: tuple[tuple[str, str, str | None, tuple[str, ...]], ...] = (
+    (
+        "limited",
+        "RateLimitError",
+        None,
+        ("LimitExceeded", "RequestLimitExceeded", "FailedOperation.EngineServerLimitExceeded"),
+    ),
+    (
+        "quota",
+        "RateLimitError",
+        "insufficient_quota",
+        (
+            "FailedOperation.ResourcePackExhausted",
+            "FailedOperation.FreeResourcePackExhausted",
+            "ResourceInsufficient.ChargeResourceExhaust",
+            "ResourceUnavailable.InArrears",
+            "ResourceUnavailable.LowBalance",
+            "ResourceUnavailable.StopUsing",
+            "FailedOperation.ServiceStop",
+            "FailedOperation.ServiceStopArrears",
+        ),
+    ),
+    (
+        "credential",
+        "AuthenticationError",
+        None,
+        (
+            "AuthFailure.SignatureFailure",
+            "AuthFailure.SecretIdNotFound",
+            "AuthFailure.SignatureExpire",
+            "AuthFailure.TokenFailure",
+        ),
+    ),
+    (
+        "permission",
+        "PermissionDeniedError",
+        None,
+        (
+            "AuthFailure.UnauthorizedOperation",
+            "FailedOperation.ServiceNotActivated",
+            "FailedOperation.UserUnAuthError",
+            "FailedOperation.PartnerAccountUnSupport",
+            "ResourceUnavailable.NotExist",
+        ),
+    ),
+    (
+        "policy",
+        "BadRequestError",
+        "content_filter",
+        ("OperationDenied.TextIllegalDetected", "OperationDenied.ImageIllegalDetected"),
+    ),
+    ("model", "NotFoundError", "model_not_found", ("InvalidParameterValue.Model", "ResourceNotFound")),
+    (
+        "server",
+        "InternalServerError",
+        None,
+        (
+            "InternalError",
+            "FailedOperation.EngineServerError",
+            "FailedOperation.ConsoleServerError",
+            "FailedOperation.EngineRequestTimeout",
+        ),
+    ),
+    ("request", "BadRequestError", None, ("InvalidParameter", "InvalidParameterValue")),
+)
+ERRORS = {
+    name if at == 0 else f"{name} {number}": sample(error(number, "fake"), raises, code)
+    for name, raises, code, numbers in _ROWS
+    for at, number in enumerate(numbers)
+} | {"server 502": sample(RefusalError(502, b""), "InternalServerError")}
 
 
 def _env(_address: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 Facts from: Moonshot's OpenAPI (copy at github.com/api-evangelist/moonshot-ai, 2026-08-22), its error page
 (platform.kimi.ai/docs/api/errors), MoonshotAI/kimi-cli packages/kosong (2026-07-16), npm @ai-sdk/moonshotai 3.0.60;
-probes named per rule.
+probes named per rule. A parameter of OpenAI's that none of them lists is refused, whether or not the real API lets it
+pass: so a test shows that none was sent.
 """
 
 from __future__ import annotations
@@ -11,17 +12,26 @@ import re
 from typing import Any
 
 from tests.fakes.answers import FILTERED, Answer, answer, images, prompt, text_pieces
+from tests.fakes.samples import sample
 from tests.fakes.server import RefusalError, Reply, Request, Vendor
 
 # The 2024 ids (moonshot-v1-*) and kimi-k2.5 ended on 2026-08-31 (litellm 1.109.1): they are unknown here.
 MODELS = {"kimi-k3.1-pro", "kimi-k3", "kimi-k2.7-code", "kimi-k2.6"}
+NOT_LISTED = (
+    *("audio", "function_call", "functions", "logit_bias", "metadata", "modalities", "moderation"),
+    *("parallel_tool_calls", "prompt_cache_options", "prompt_cache_retention", "seed", "service_tier", "store", "user"),
+    *("verbosity", "web_search_options"),
+)
 CREATED = 1763700000
 
 
 def serve(request: Request) -> Reply:
     """Answer one request."""
-    if not request.headers.get("authorization", "").removeprefix("Bearer ").strip():
+    key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if not key:
         raise error(401, "invalid_authentication_error", "Invalid Authentication")
+    if key == "wrong":
+        raise error(401, "incorrect_api_key_error", "Incorrect API key provided")
     match request.method, request.path:
         case "POST", "/v1/chat/completions":
             return _chat(request.body)
@@ -45,6 +55,9 @@ def _chat(body: dict[str, Any]) -> Reply:
     model = body.get("model", "")
     if model not in MODELS:
         raise error(404, "resource_not_found_error", f"Not found the model {model} or Permission denied")
+    for name in NOT_LISTED:
+        if body.get(name) is not None:
+            raise _bad(f"Invalid request: unknown parameter {name}")
     thinks = _check_thinking(body, model)
     _check_sampling(body, model, thinks)
     _check_tools(body, model, thinks)
@@ -96,6 +109,8 @@ def _check_sampling(body: dict[str, Any], model: str, thinks: bool) -> None:
 def _check_tools(body: dict[str, Any], model: str, thinks: bool) -> None:
     tools, choice = body.get("tools") or [], body.get("tool_choice")
     for tool in tools:
+        if tool["type"] not in {"function", "builtin_function"}:
+            raise _bad(f"Invalid request: unsupported tool type {tool['type']}")
         name = tool["function"]["name"]
         # Moonshot's OpenAPI: 3 to 64 characters, a letter or an underscore first.
         if tool["type"] == "function" and not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_-]{2,63}", name):
@@ -188,6 +203,43 @@ def _usage(said: Answer) -> dict[str, Any]:
 
 def _thought() -> str:
     return "用户想知道。"
+
+
+ERRORS = {
+    "limited": sample(error(429, "rate_limit_reached_error", "max organization concurrency reached"), "RateLimitError"),
+    "quota": sample(
+        error(429, "exceeded_current_quota_error", "Your account is suspended, please check your plan"),
+        "RateLimitError",
+        "insufficient_quota",
+    ),
+    "credential": sample(error(401, "incorrect_api_key_error", "Incorrect API key provided"), "AuthenticationError"),
+    "credential missing": sample(
+        error(401, "invalid_authentication_error", "Invalid Authentication"), "AuthenticationError"
+    ),
+    "permission": sample(error(403, "permission_denied_error", "Permission denied"), "PermissionDeniedError"),
+    "policy": sample(
+        error(400, "content_filter", "The request was rejected because it was considered high risk"),
+        "BadRequestError",
+        "content_filter",
+    ),
+    # Two of the refusals of parameters are told by their words only.
+    "context": sample(_bad("Input token length too long"), "BadRequestError", "context_length_exceeded"),
+    "context exceeded": sample(
+        _bad("Your request exceeded model token limit: 262144 (requested: 300000)"),
+        "BadRequestError",
+        "context_length_exceeded",
+    ),
+    "model": sample(
+        error(404, "resource_not_found_error", "Not found the model moonshot-v1-8k or Permission denied"),
+        "NotFoundError",
+        "model_not_found",
+    ),
+    "server": sample(error(500, "server_error", "Internal server error"), "InternalServerError"),
+    "server unexpected_output": sample(error(500, "unexpected_output", "Unexpected output"), "InternalServerError"),
+    "server 503": sample(error(503, "server_unavailable", "Server unavailable"), "InternalServerError"),
+    "overloaded": sample(error(429, "engine_overloaded_error", "The engine is currently overloaded"), "RateLimitError"),
+    "request": sample(_bad("Invalid request: messages must not be empty"), "BadRequestError"),
+}
 
 
 def _env(address: str) -> dict[str, str]:

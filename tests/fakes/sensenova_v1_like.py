@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from tests.fakes.answers import FILTERED, Answer, answer, prompt, text_pieces
+from tests.fakes.samples import sample
 from tests.fakes.server import RefusalError, Reply, Request, Vendor
 
 KEY_ID, SECRET = "2FAKEaccessKeyId", "fakeSecretAccessKey"
@@ -26,7 +27,9 @@ FIELDS = {
     *("model", "messages", "max_new_tokens", "n", "repetition_penalty", "stream", "temperature", "top_p", "user"),
     *("tools", "tool_choice", "know_ids", "knowledge_config", "plugins"),
 }
-STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 16: 401, 17: 400, 18: 400}
+# From 11 on the page is cut: the statuses are those that belong to gRPC's numbers.
+STATUS = {1: 408, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501}
+STATUS |= {13: 500, 14: 503, 15: 500, 16: 401, 17: 400, 18: 400}
 
 
 def serve(request: Request) -> Reply:
@@ -162,6 +165,28 @@ def _usage(said: Answer) -> dict[str, int]:
         "knowledge_tokens": 0,
         "total_tokens": total,
     }
+
+
+ERRORS = {
+    "limited": sample(error(8, "rpm limit"), "RateLimitError"),
+    "credential": sample(error(16, "unauthenticated"), "AuthenticationError"),
+    "permission": sample(error(7, "permission denied"), "PermissionDeniedError"),
+    "policy": sample(error(18, "input is sensitive"), "BadRequestError", "content_filter"),
+    "context": sample(error(17, "token limit"), "BadRequestError", "context_length_exceeded"),
+    "model": sample(error(5, "model not found"), "NotFoundError", "model_not_found"),
+    "server": sample(error(2, "internal"), "InternalServerError"),
+    **{f"server {code}": sample(error(code, "internal"), "InternalServerError") for code in (4, 13, 15)},
+    "server 1": sample(error(1, "cancelled"), "APIStatusError"),
+    "overloaded": sample(error(14, "unavailable"), "InternalServerError"),
+    "request": sample(error(3, "invalid argument"), "BadRequestError"),
+    **{f"request {code}": sample(error(code, "invalid argument"), "BadRequestError") for code in (9, 11)},
+    # What is not there does not come by asking again, as the SDK would do after a 501.
+    "request 12": sample(error(12, "not implemented"), "BadRequestError"),
+    # No 409 is handed on, for openai 0.28 repeats a call for ever on it: a duplicate stays one, calls that are in each
+    # other's way may come later.
+    "request 6": sample(error(6, "already exists"), "BadRequestError"),
+    "limited 10": sample(error(10, "aborted"), "RateLimitError"),
+}
 
 
 def _env(address: str) -> dict[str, str]:

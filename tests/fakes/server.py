@@ -87,6 +87,21 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """An error as the vendor documents it, and what the openai SDK shall make of it.
+
+    Attributes:
+        fault: the vendor's answer.
+        raises: name of the SDK's exception class.
+        code: the `code` of the exception; None where it does not matter.
+    """
+
+    fault: Fault
+    raises: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     """A fake vendor: where its API begins, what its clients read from the environment, and how it answers."""
 

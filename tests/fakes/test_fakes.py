@@ -90,6 +90,9 @@ def test_a_scripted_status_comes_once(server: Server) -> None:
     ("fields", "code"),
     [
         ({"temperature": 1.3}, "1210"),
+        ({"presence_penalty": 0.5}, "1210"),
+        ({"tools": [{"type": "function", "function": {"name": "go", "strict": True}}]}, "1210"),
+        ({"model": "glm-4.7", "reasoning_effort": "high"}, "1210"),
         ({"top_p": 0}, "1210"),
         ({"stop": ["a", "b"]}, "1210"),
         ({"tool_choice": "required"}, "1210"),
@@ -115,6 +118,8 @@ def test_zhipu_refuses_by_its_own_codes(fields: dict[str, Any], code: str) -> No
         ({"stop": ["1", "2", "3", "4", "5", "6"]}, "at most 5"),
         ({"tools": [{"type": "function", "function": {"name": "go"}}]}, "function name is invalid"),
         ({"tool_choice": "required"}, "incompatible with thinking"),
+        ({"seed": 7}, "unknown parameter seed"),
+        ({"tools": [{"type": "custom", "custom": {"name": "run"}}]}, "unsupported tool type"),
         ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "reasoning_content is missing"),
         ({"messages": [{"role": "user", "content": ""}]}, "must not be empty"),
     ],
@@ -125,6 +130,55 @@ def test_kimi_refuses_with_its_own_words(fields: dict[str, Any], words: str) -> 
 
     assert (status, error["type"]) == (400, "invalid_request_error")
     assert words in error["message"]
+
+
+@pytest.mark.parametrize("name", ["openai", "azure"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_completion_tokens": 100, "store": True, "metadata": {"team": "desk"}, "verbosity": "medium"},
+        {"messages": [{"role": "developer", "content": "be brief"}, *ASK["messages"]]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}},
+        {"prediction": {"type": "content", "content": "hello"}, "presence_penalty": -1, "max_tokens": 16384},
+    ],
+)
+def test_openai_takes_what_came_after_july_2024(name: str, fields: dict[str, Any]) -> None:
+    """Parameters and roles of today's reference are taken for a model of 2024."""
+    with fake(name) as server:
+        status, body = post(server, {"model": "gpt-4o", **ASK, **fields})
+
+    assert status == 200, body
+
+
+@pytest.mark.parametrize("name", ["openai", "azure"])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"reasoning_effort": "none"}, "Unrecognized request argument supplied: reasoning_effort"),
+        ({"prompt_cache_options": {"ttl": "30m"}}, "Unrecognized request argument supplied: prompt_cache_options"),
+        ({"max_tokens": 16385}, "This model supports at most 16384 completion tokens"),
+        ({"max_tokens": 5, "max_completion_tokens": 5}, "at the same time is not supported"),
+        ({"metadata": {"team": "desk"}}, "only allowed when 'store' is enabled"),
+        ({"parallel_tool_calls": False}, "only allowed when 'tools' are specified"),
+        ({"verbosity": "low"}, "'verbosity' does not support 'low'"),
+        ({"safety_identifier": "u" * 129}, "string too long"),
+        ({"prediction": {"type": "content", "content": "hello"}, "n": 2}, "'n' is not supported with 'prediction'"),
+        ({"response_format": {"type": "json_object"}}, "must contain the word 'json'"),
+    ],
+)
+def test_openai_refuses_what_a_model_of_2024_does_not_know(name: str, fields: dict[str, Any], words: str) -> None:
+    """What such a model, or the company of another parameter, forbids is a 400."""
+    status, error = refusal(name, **fields)
+
+    assert status == 400
+    assert words in error["message"]
+
+
+def test_azure_has_no_web_search_on_chat() -> None:
+    """What is a tool of the Responses API there is not recognised here."""
+    status, error = refusal("azure", web_search_options={})
+
+    assert (status, "web_search_options" in error["message"]) == (400, True)
 
 
 def test_azure_needs_its_api_version() -> None:

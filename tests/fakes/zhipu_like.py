@@ -1,7 +1,9 @@
 """Zhipu's GLM API (`/api/paas/v4`).
 
 Facts from: the API reference of docs.bigmodel.cn and docs.z.ai (OpenAPI copy at github.com/api-evangelist/zhipu-ai,
-2026-08-22), docs.bigmodel.cn/cn/api/api-code (errors), zhipuai 2.1.5 and zai-sdk 0.2.3; probes named per rule.
+2026-08-22), docs.bigmodel.cn/cn/api/api-code (errors), zhipuai 2.1.5 and zai-sdk 0.2.3; probes named per rule. A
+parameter of OpenAI's that the reference does not list is refused, though the real API lets many pass: so a test shows
+that none was sent.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 from typing import Any
 
 from tests.fakes.answers import FILTERED, Answer, answer, images, prompt, text_pieces, vector
+from tests.fakes.samples import sample
 from tests.fakes.server import RefusalError, Reply, Request, Vendor
 
 # docs.bigmodel.cn/cn/guide/start/pricing.md and model pages, 2026: id -> longest answer in tokens.
@@ -22,6 +25,12 @@ MODELS = {
 }
 VISION = {"glm-5.3-flash", "glm-5v-turbo", "glm-4.6v", "glm-4.6v-flash", "glm-4.5v"}
 WIDTHS = {"embedding-2": (1024,), "embedding-3": (2048, 1024, 512, 256)}  # the first is the default
+NOT_LISTED = (
+    *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens"),
+    *("metadata", "modalities", "moderation", "n", "parallel_tool_calls", "prediction", "presence_penalty"),
+    *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier"),
+    *("store", "top_logprobs", "user", "verbosity", "web_search_options"),
+)
 RANGES = {"temperature": (0, 1), "top_p": (0.01, 1), "max_tokens": (1, 131072)}
 CREATED = 1763700000
 
@@ -30,7 +39,7 @@ def serve(request: Request) -> Reply:
     """Answer one request."""
     if not request.headers.get("authorization"):
         raise error(401, "1001", "Authentication parameter not received in Header")
-    if not request.headers["authorization"].removeprefix("Bearer ").strip():
+    if request.headers["authorization"].removeprefix("Bearer ").strip() in {"", "wrong"}:
         raise error(401, "1002", "Authentication Token is invalid")
     match request.method, request.path:
         case "POST", "/api/paas/v4/chat/completions":
@@ -64,6 +73,9 @@ def _chat(body: dict[str, Any]) -> Reply:
 
 
 def _check_parameters(body: dict[str, Any], model: str) -> None:
+    for name in NOT_LISTED:
+        if body.get(name) is not None:  # both SDKs send nulls
+            raise error(400, "1210", f"API call parameter error: {name} is not listed")
     for name, (low, high) in RANGES.items():
         value = body.get(name)
         # Out of range is refused, not clamped: probed on the standard route, mnfst/modelparams.dev#301.
@@ -84,6 +96,8 @@ def _check_parameters(body: dict[str, Any], model: str) -> None:
 
 
 def _check_thinking(body: dict[str, Any], model: str) -> None:
+    if not model.startswith(("glm-5.2", "glm-5.3")) and body.get("reasoning_effort") is not None:
+        raise error(400, "1210", "API call parameter error: reasoning_effort is not listed for this model")
     if not model.startswith("glm-5.3"):
         return
     # NousResearch/hermes-agent#85890, #96373, #97286: probed on the pay-as-you-go route.
@@ -101,6 +115,8 @@ def _check_tools(body: dict[str, Any]) -> None:
     names = [t["function"]["name"] for t in tools if t.get("type") == "function"]
     if len(tools) > 128 or not all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", n) for n in names):
         raise error(400, "1210", "API call parameter error: tools")
+    if any(t.get("type") == "custom" or "strict" in t.get("function", {}) for t in tools):
+        raise error(400, "1210", "API call parameter error: tools hold what is not listed")
 
 
 def _check_messages(body: dict[str, Any], model: str) -> None:
@@ -189,6 +205,34 @@ def _usage(said: Answer) -> dict[str, Any]:
 
 def _thought() -> str:
     return "想一想。"
+
+
+# Our name, status, the SDK's class, its code, codes with the plainest first. Statuses of the page where it was read,
+# else the likely ones: a reader goes by the code, for 429 means three things.
+_ROWS: tuple[tuple[str, int, str, str | None, tuple[int, ...]], ...] = (
+    ("limited", 429, "RateLimitError", None, (1302, 1303)),
+    ("quota", 429, "RateLimitError", "insufficient_quota", (1113, 1304, 1308, 1310, 1314, *range(1316, 1322))),
+    ("limited plan", 429, "RateLimitError", None, (1309, 1311, 1313)),
+    ("credential", 401, "AuthenticationError", None, (1002, 1000, 1001, 1003, 1004, 1005)),
+    ("permission", 403, "PermissionDeniedError", None, (1220, 1300, 1315)),
+    ("permission account", 429, "PermissionDeniedError", None, (1110, 1111, 1112, 1121)),
+    ("policy", 400, "BadRequestError", "content_filter", (1301,)),
+    ("context", 400, "BadRequestError", "context_length_exceeded", (1261,)),
+    ("model", 400, "NotFoundError", "model_not_found", (1211,)),
+    ("path", 400, "NotFoundError", None, (1222,)),
+    ("path offline", 404, "NotFoundError", None, (1221,)),
+    ("server", 500, "InternalServerError", None, (1234, 1120, 1200, 1230)),
+    ("overloaded", 429, "RateLimitError", None, (1305, 1312)),
+    ("overloaded as 503", 503, "RateLimitError", None, (1305,)),
+    ("request", 400, "BadRequestError", None, (1210, 1212, 1213, 1214, 1215)),
+    # A conflict by its meaning, but openai 0.28 would repeat that for ever, and with the same id each time in vain.
+    ("request duplicate", 400, "BadRequestError", None, (1231,)),
+)
+ERRORS = {
+    name if at == 0 else f"{name} {number}": sample(error(status, str(number), "fake"), raises, code)
+    for name, status, raises, code, numbers in _ROWS
+    for at, number in enumerate(numbers)
+}
 
 
 def _env(address: str) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_ignored_files_are_marked(tmp_path):
 
 
 def test_what_messages_hold_at_run_time_is_said_once(tmp_path):
-    """Messages that are filled at run time widen no line's verdict; one line below the summary counts such calls."""
+    """Arguments that are filled at run time widen no line's verdict; one line below the summary counts such calls."""
     program = (
         "import openai\nclient = openai.OpenAI()\n"
         'client.chat.completions.create(model="gpt-4o", messages=history)\n'
@@ -130,4 +130,4 @@ def test_what_messages_hold_at_run_time_is_said_once(tmp_path):
 
     verdicts = [line.split()[-1] for line in lines if "api-call" in line][:2]
     assert verdicts == ["adapted", "adapted–lossy"]
-    assert sum("Not counted: 2 calls with messages filled at run time" in line for line in lines) == 1
+    assert sum("Not counted: 2 calls with arguments filled at run time" in line for line in lines) == 1

@@ -442,12 +442,14 @@ def test_the_iterator_of_a_stream_is_one(config):
 
 
 def test_other_apis_are_refused_plainly(config):
-    """What is not offered gets a 404 that says so, and is not retried."""
+    """What is not carried gets a 404 that says so, and is not retried."""
     with loopback() as server, sdk(config(server)) as client:
-        with pytest.raises(openai.NotFoundError, match="POST /v1/images/generations is not offered"):
+        with pytest.raises(openai.NotFoundError, match="The images API is not carried by llm-migrate") as caught:
             client.images.generate(prompt="x", model="dall-e-3")
-        with pytest.raises(openai.NotFoundError, match="not offered"):
+        with pytest.raises(openai.NotFoundError, match="The files API is not carried"):
             client.files.create(file=b"x", purpose="batch")
+
+    assert caught.value.code == "unsupported_api"
 
     assert server.requests == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from llm_migrate.wire.call import MAX_BODY_BYTES
+from llm_migrate.wire.call import CARRIED, MAX_BODY_BYTES
 from llm_migrate.wire.exchange import RefusedError, parse_call
 
 BODY = b'{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}'
@@ -100,12 +100,31 @@ def test_a_large_body_is_413():
     assert refusal("POST", "/v1/chat/completions", b" " * (MAX_BODY_BYTES + 1)).status == 413
 
 
-@pytest.mark.parametrize("path", ["/nope", "/v1/responses", "/v1/images/generations", "/v1/models/a/b", "/"])
+@pytest.mark.parametrize("path", ["/nope", "/v1/models/a/b", "/"])
 def test_an_unknown_path_is_404(path):
     """What is not served is said to be unknown, in OpenAI's form."""
     error = refusal("POST", path, b"{}")
 
     assert (error.status, error.code) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("path", "api"),
+    [
+        ("/v1/responses", "responses"),
+        ("/v1/images/generations", "images"),
+        ("/v1/files/file-1/content", "files"),
+        ("/v1/uploads", "files"),
+        ("/v1/completions", "completions"),
+        ("/v1/threads/t/runs", "assistants"),
+        ("/openai/deployments/dep/audio/speech?api-version=2024-10-21", "audio"),
+    ],
+)
+def test_an_api_that_is_not_carried_is_known_by_name(path, api):
+    """A call to another API of OpenAI is told apart from a wrong address, and its body is not read."""
+    call = parse_call("POST", path, b"no JSON")
+
+    assert (call.api, call.body, call.api in CARRIED) == (api, {}, False)
 
 
 def test_another_method_is_405():

@@ -70,11 +70,3 @@ def test_finish_reasons_become_openais_or_an_error(provider):
 def test_error_rows_are_errors(provider):
     """A row's status is an HTTP error that the SDK raises on."""
     assert all(400 <= row.to_status < 600 for row in provider.errors)
-
-
-@pytest.mark.parametrize("provider", all_providers(), ids=provider_ids())
-def test_no_file_asks_for_an_emulation_that_is_not_there(provider):
-    """`how` would name an emulation; there are none yet, so a file that names one would refuse every such request."""
-    rules = [rule for facts in provider.apis.values() for rows in facts.params.values() for rule in rows]
-
-    assert [rule.how for rule in rules if rule.effect == "emulate"] == []

@@ -14,7 +14,7 @@ PARAMS = {
     "seed": [{"effect": "drop", "advice": "no seeds"}],
     "user": [{"effect": "rename", "to": "user_id"}],
     "n": [{"effect": "omit", "values": [1]}, {"effect": "refuse", "advice": "one choice a call"}],
-    "stop": [{"effect": "emulate", "how": "cut-in-the-client"}],
+    "response_format": [{"effect": "emulate", "values": ["json_schema"], "how": "schema-instruction"}],
 }
 
 
@@ -56,12 +56,6 @@ def test_strict_refuses_a_loss_but_not_an_adaptation():
     with pytest.raises(RefusedError) as caught:
         send(target, make_call(seed=1), adapt="strict")
     assert caught.value.error.code == "lossy"
-
-
-def test_an_emulation_that_is_not_there_refuses():
-    """An emulation that this version lacks is never taken for done."""
-    with pytest.raises(RefusedError):
-        send(make_target(chat={"params": PARAMS}), make_call(stop=["a"]))
 
 
 def test_an_api_that_the_vendor_lacks_is_refused():
@@ -182,7 +176,7 @@ def test_the_callers_body_is_not_changed():
     call = make_call(messages=[{"role": "user", "content": "a"}, {"role": "developer", "content": "b"}], seed=1)
     before = orjson.dumps(call.body)
 
-    prepare(target, call, model="m", adapt="warn", secret=target.credential(), now_s=0.0)
+    prepare(target, call, model="m", secret=target.credential(), now_s=0.0)
 
     assert orjson.dumps(call.body) == before
 

@@ -183,7 +183,7 @@ def test_key_and_address_never_come_back():
 def test_a_short_stand_in_for_a_key_spoils_no_text():
     """A local server's key of one letter is not cut out of every word."""
     call, target = make_call(), make_target()
-    out = prepare(target, call, model="m", adapt="warn", secret=Secret("x"), now_s=0.0)
+    out = prepare(target, call, model="m", secret=Secret("x"), now_s=0.0)
 
     error = read_answer(target, call, out, 400, {}, b'{"error":{"message":"max exceeded","code":"x1"}}')
 

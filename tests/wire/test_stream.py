@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletionChunk
 from llm_migrate.wire.exchange import Chunk, Done, Event, Fault, StreamReader, encode_event, error_event
 from tests.wire import streams
 from tests.wire.openai_schema import problems
-from tests.wire.streams import HEAD, RECORDED, USAGE, chunk, sse
+from tests.wire.streams import HEAD, RECORDED, TEXT, USAGE, chunk, sse
 from tests.wire.vendors import HOST, KEY, make_call, make_target, send
 
 TARGET = make_target(
@@ -380,3 +380,30 @@ def test_an_error_event_ends_a_stream_in_openais_form():
     event = error_event(error)
     assert event.startswith(b'data: {"error":')
     assert problems("ErrorResponse", orjson.loads(event.removeprefix(b"data: "))) == []
+
+
+def test_an_error_that_the_vendor_did_not_end_is_told():
+    """An error as the last thing of a stream is read though no empty line follows; content never is (R5)."""
+    error = b'data:{"error":{"code":"rate_limit_exceeded","message":"slow down"}}'
+    content = sse(*TEXT, done=False)[:-2]
+
+    assert (fault(read(error)).status, fault(read(error)).outcome) == (429, "limited")
+    assert fault(read(content)).code == "stream_interrupted"
+
+
+@pytest.mark.parametrize(("endpoint", "finish"), [("main", "stop"), ("other", None)])
+def test_done_is_a_finish_only_where_the_vendor_says_none(endpoint, finish):
+    """At an endpoint whose streams never name a finish, [DONE] is one; anywhere else it is a cut."""
+    events = read(sse(*TEXT[:-1]), target=make_target(stream={"done_is_finish": [endpoint]}))
+
+    assert [c["finish_reason"] for body in bodies(events) for c in body["choices"]][-1] == finish
+    assert isinstance(events[-1], Done if finish else Fault)
+
+
+def test_a_tool_call_is_finished_by_done_as_one():
+    """The finish that nobody said names the tool calls that there were."""
+    piece = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+
+    events = read(sse(chunk({"role": "assistant", **piece})), target=make_target(stream={"done_is_finish": ["main"]}))
+
+    assert bodies(events)[-1]["choices"][0]["finish_reason"] == "tool_calls"

@@ -78,3 +78,11 @@ def test_a_call_without_a_name_is_a_fault(broken):
 
     assert isinstance(events[-1], Fault)
     assert not any(isinstance(event, Chunk) for event in events)
+
+
+def test_one_call_that_is_no_list_is_taken_for_a_list():
+    """Some vendors give a single call as an object, without index and id."""
+    (call,) = assembled({"function": {"name": "f", "arguments": "{}"}}).values()
+
+    assert call[0]
+    assert call[1:] == ["f", "{}"]

@@ -7,7 +7,7 @@ import orjson
 from llm_migrate.catalog.schema import Provider
 from llm_migrate.config import Secret, Target
 from llm_migrate.config.secret import CredentialSource
-from llm_migrate.wire.exchange import Call, Outgoing, parse_call, prepare
+from llm_migrate.wire.exchange import Call, Manner, Outgoing, parse_call, prepare
 
 KEY = "sk-canary-0123456789"
 HOST = "llm.example.test"
@@ -27,7 +27,13 @@ def make_target(*, chat=None, auth="bearer", api_version=None, base_url=f"https:
             "auth": [{"id": "key", "kind": auth, "env": ["ACME_API_KEY"]}],
             "apis": {
                 "chat": {"offered": True, "path": "/chat/completions", **(chat or {})},
-                "embeddings": {"offered": True, "path": "/embeddings", **facts.pop("embeddings", {})},
+                **facts.pop("more_apis", {}),
+                "embeddings": {
+                    "offered": True,
+                    "path": "/embeddings",
+                    "token_input": True,
+                    **facts.pop("embeddings", {}),
+                },
             },
             **facts,
         }
@@ -46,7 +52,7 @@ def make_call(path="/v1/chat/completions", **fields) -> Call:
 
 def send(target: Target, call: Call, *, model="acme-1", adapt="warn") -> Outgoing:
     """Return the request for a call."""
-    return prepare(target, call, model=model, adapt=adapt, secret=Secret(KEY), now_s=SCHEMA_NOW)
+    return prepare(target, call, model=model, manner=Manner(adapt), secret=Secret(KEY), now_s=SCHEMA_NOW)
 
 
 def sent_body(target: Target, **fields) -> dict:

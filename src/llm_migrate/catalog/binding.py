@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from llm_migrate.catalog.ruling import UNKNOWN, Effect, Ruling, Tri, Unknown, all_hold
-from llm_migrate.catalog.schema import Default, Model, Rule, Scalar
+from llm_migrate.catalog.schema import Asked, Default, Emulation, Model, Rule, Scalar
 
 # A scalar with its kind: True is 1 to Python, not to JSON.
 Key: TypeAlias = tuple[bool, Scalar]
@@ -16,15 +16,29 @@ Key: TypeAlias = tuple[bool, Scalar]
 
 # Effects by which a field leaves the request.
 LEAVING: Final = {"omit": Effect.OMITTED, "drop": Effect.DROPPED, "emulate": Effect.EMULATED}
+# Emulations that cost more than the call that was asked for: done only where the user says so, and how to say it.
+OPT_IN: Final[Mapping[Emulation, str]] = {
+    "n-calls": 'with  [adapt] n = "calls"  it is said by one call for each choice'
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The place whose rules are asked: `model` is UNKNOWN when chosen at run time, `entry` None when not listed."""
+    """The place whose rules are asked.
+
+    Attributes:
+        endpoint: its id.
+        model: id there; UNKNOWN when chosen at run time.
+        entry: its entry in the catalog; None when it is not listed.
+        asked: the kind of model that the program names.
+        emulate: emulations that the user asked for.
+    """
 
     endpoint: str
     model: str | Unknown
     entry: Model | None
+    asked: Asked | Unknown = "plain"
+    emulate: frozenset[Emulation] = frozenset()
 
     def covers(self, models: Sequence[str], endpoints: Sequence[str]) -> Tri:
         """Say whether a rule for these globs is for this place."""
@@ -114,13 +128,28 @@ def bind_parameter(scope: Scope, name: str, rules: Iterable[Rule]) -> BoundParam
 def bind_rules(scope: Scope, rules: Iterable[Rule]) -> tuple[BoundRule, ...]:
     """Return the rules that are, or may be, for a model and endpoint, in their order."""
     bound: list[BoundRule] = []
-    for rule in rules:
+    for rule in _as_asked_for(scope, rules):
         match = scope.covers(rule.models, rule.endpoints)
         if rule.lacks is not None:
             match = all_hold((match, scope.lacks(rule.lacks)))
         if match is not False:
             bound.append(_bind_rule(scope, rule, sure=match is True))
     return tuple(bound)
+
+
+def _as_asked_for(scope: Scope, rules: Iterable[Rule]) -> Iterator[Rule]:
+    """Yield rules with a refusal in place of, or before, an emulation that only the user can ask for."""
+    for rule in rules:
+        consent = OPT_IN.get(rule.how) if rule.how is not None else None
+        if consent is None:
+            yield rule
+        elif rule.how not in scope.emulate:
+            advice = "; ".join(filter(None, (rule.advice, consent)))
+            yield rule.model_copy(update={"effect": "refuse", "how": None, "advice": advice})
+        else:
+            streamed = {"effect": "refuse", "how": None, "advice": f"{rule.advice}; streams cannot be joined"}
+            yield rule.model_copy(update={**streamed, "when": {**rule.when, "stream": (True,)}})
+            yield rule
 
 
 def _bind_rule(scope: Scope, rule: Rule, *, sure: bool) -> BoundRule:
@@ -139,10 +168,16 @@ def bind_defaults(scope: Scope, defaults: Iterable[Default]) -> tuple[BoundDefau
     """Return the defaults that are, or may be, for a model and endpoint, in their order."""
     bound: list[BoundDefault] = []
     for default in defaults:
-        match = scope.covers(default.models, default.endpoints)
+        match = all_hold((scope.covers(default.models, default.endpoints), _is_for(scope.asked, default.asked)))
         if match is not False:
             bound.append(BoundDefault(default, match is True, _conditions(default.when)))
     return tuple(bound)
+
+
+def _is_for(asked: Asked | Unknown, wanted: Sequence[Asked]) -> Tri:
+    if not wanted:
+        return True
+    return None if isinstance(asked, Unknown) else asked in wanted
 
 
 def _high(scope: Scope, rule: Rule) -> float | Unknown | None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llm_migrate.errors import CatalogError, UsageError
 
 if TYPE_CHECKING:
     from llm_migrate.catalog.schema import Provider
 
+VARIABLE: Final = "LLM_MIGRATE_PROVIDERS"  # folders of provider files of one's own
+REFERENCE: Final = "openai"  # the provider whose requests programs send, and whose model ids they name
+
 
 @cache
 def provider_ids() -> tuple[str, ...]:
     """Return the ids of all provider files, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+    return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.toml")}))
 
 
 @cache
@@ -34,7 +38,7 @@ def load_provider(provider_id: str) -> Provider:
     from llm_migrate.catalog.schema import Provider
     from llm_migrate.catalog.strict import load_toml
 
-    path = _folder() / f"{provider_id}.toml"
+    path = next(path for folder in _folders() if (path := folder / f"{provider_id}.toml").is_file())
     provider = load_toml(path, Provider, CatalogError)
     if provider.id != path.stem:
         raise CatalogError(f"{path.name}: id: {provider.id!r} is not the file name")
@@ -61,10 +65,15 @@ def all_providers() -> tuple[Provider, ...]:
 
 
 @cache
-def _folder() -> Path:
+def _folders() -> tuple[Path, ...]:
+    """Return where provider files are: those of the user's own before ours, so that a file there replaces ours."""
+    own = tuple(Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder)
+    for folder in own:
+        if not folder.is_dir():
+            raise CatalogError(f"{VARIABLE}: {folder}: no such folder")
     package = Path(__file__).resolve().parent.parent
     # The wheel carries the files; a checkout has them at its top.
     for folder in (package / "_providers", package.parent.parent / "providers"):
         if folder.is_dir():
-            return folder
+            return (*own, folder)
     raise CatalogError("no provider files are installed: reinstall the package")

@@ -229,7 +229,11 @@ def _applies(bound: BoundRule, value: Value, request: Request) -> Tri:
 def _has_chars(value: Value, least: int, most: int) -> Tri:
     if isinstance(value, Unknown):
         return None
-    return isinstance(value, str) and least <= len(value) <= most
+    items = as_list(value)
+    if items is None:
+        return isinstance(value, str) and least <= len(value) <= most
+    found = [_has_chars(item, least, most) for item in items]
+    return True if True in found else None if None in found else False
 
 
 def _outcome(bound: BoundRule, name: str, value: Value, request: Request) -> _Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -25,6 +25,8 @@ from llm_migrate.catalog.binding import (
     matches,
     worst_of,
 )
+from llm_migrate.catalog.load import REFERENCE, load_provider
+from llm_migrate.catalog.nested import BoundMembers, bind_members, judge_members
 from llm_migrate.catalog.parameters import Request, judge_default, judge_parameter
 from llm_migrate.catalog.ruling import (
     OPEN,
@@ -37,9 +39,10 @@ from llm_migrate.catalog.ruling import (
     Value,
     Verdict,
     apply,
+    as_list,
     verdict_of,
 )
-from llm_migrate.catalog.schema import Api, ApiFacts, Endpoint, Model, Provider, Rule
+from llm_migrate.catalog.schema import Api, ApiFacts, Asked, Emulation, Endpoint, Model, Provider, Rule
 from llm_migrate.catalog.turns import BoundTurns, bind_turns, judge_turns
 from llm_migrate.errors import UsageError
 
@@ -76,6 +79,8 @@ class Policy:
         api: which OpenAI API the request is for.
         model: id at the vendor; UNKNOWN when chosen at run time.
         today: the day on which model and endpoint are judged; None leaves their life out.
+        asked: id of the model that the program names; UNKNOWN when chosen at run time, None for a plain one.
+        emulate: emulations that the user asked for, of those that cost more than the call itself.
     """
 
     provider: Provider
@@ -83,17 +88,18 @@ class Policy:
     api: Api
     model: str | Unknown
     today: dt.date | None = None
+    asked: str | Unknown | None = None
+    emulate: frozenset[Emulation] = frozenset()
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Policy)
-            and self.provider is other.provider
-            and (self.endpoint, self.api, self.model, self.today)
-            == (other.endpoint, other.api, other.model, other.today)
-        )
+        return isinstance(other, Policy) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash((id(self.provider), self.endpoint, self.api, self.model, self.today))
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return id(self.provider), self.endpoint, self.api, self.model, self.today, self.asked, self.emulate
 
     def __repr__(self) -> str:
         return f"Policy({self.provider.id!r}, {self.endpoint!r}, {self.api!r}, {self.model!r}, {self.today})"
@@ -124,10 +130,8 @@ def judge(policy: Policy, body: Body) -> list[Ruling]:
     if not bound.offered:
         return rulings
     request = Request(body)
-    for default in bound.defaults:
-        added = judge_default(default, request)
-        if added is not None:
-            rulings.append(added)
+    added = (judge_default(default, request) for default in bound.defaults)
+    rulings += [ruling for ruling in added if ruling is not None]
     for name, value in body.items():
         if name in _OTHERWISE:
             continue
@@ -136,10 +140,36 @@ def judge(policy: Policy, body: Body) -> list[Ruling]:
             rulings.append(ruling)
     if "messages" in body:
         rulings += judge_turns(bound.turns, body["messages"])
+    if bound.members:
+        rulings += _judge_members(bound, body, rulings)
+    if policy.api == "embeddings":
+        rulings += _judge_input(policy, body)
     if OPEN in body:
         worst = bound.worst if "messages" in body else max(bound.worst, bound.turns.worst)
         rulings.append(Ruling(OPEN, Effect.KEPT, worst, advice=_OPEN_ADVICE))
     return rulings
+
+
+def asked_kind(provider: Provider, model: str | Unknown | None) -> Asked | Unknown:
+    """Return what kind of model a program names that is to be served by a provider.
+
+    A name that OpenAI does not list and that is not the provider's own is one of the user's making: a plain one.
+    """
+    if isinstance(model, Unknown):
+        return model
+    if model is None:
+        return "plain"
+    if provider.id != REFERENCE and _is_named_like(provider, model):
+        return "own"
+    listed = find_model(load_provider(REFERENCE), model)
+    return "reasoning" if listed is not None and "thinking" in listed.abilities else "plain"
+
+
+def _is_named_like(provider: Provider, model: str) -> bool:
+    # Newer than the catalog, fine-tuned or private ones are named as this vendor names its models.
+    return find_model(provider, model) is not None or bool(
+        provider.names.models and matches(model, provider.names.models)
+    )
 
 
 def find_model(provider: Provider, model: str, *, endpoint: str | None = None) -> Model | None:
@@ -179,6 +209,10 @@ def is_retired(model: Model, today: dt.date) -> bool:
     return model.retired or (model.retires_on is not None and model.retires_on <= today)
 
 
+BATCHES: Final = "batches"  # how a list of texts is said that is too long for one call
+_TOKENS_ADVICE: Final = (
+    "token ids are of OpenAI's tokenizers: send texts (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
+)
 _OTHERWISE: Final = frozenset({"model", "stream", "messages", OPEN})
 _OPEN_ADVICE: Final = "some arguments are chosen at run time; look at where they are filled in"
 
@@ -194,6 +228,7 @@ class _Bound:
         unlisted: rules of parameters that have none of their own; None where they simply pass.
         defaults: in their order.
         turns: rules of messages.
+        members: rules of members inside parameters.
         worst: the most that can happen to a field that cannot be seen.
     """
 
@@ -203,16 +238,20 @@ class _Bound:
     unlisted: tuple[BoundRule, ...] | None
     defaults: tuple[BoundDefault, ...]
     turns: BoundTurns
+    members: tuple[BoundMembers, ...]
     worst: Effect
 
 
 @lru_cache(maxsize=1024)
 def _bind(policy: Policy) -> _Bound:
     facts = policy.facts or ApiFacts(offered=False)
-    scope = Scope(policy.endpoint, policy.model, policy.listed_model)
-    params = {name: bind_parameter(scope, name, rules) for name, rules in facts.params.items()}
+    asked = asked_kind(policy.provider, policy.asked)
+    scope = Scope(policy.endpoint, policy.model, policy.listed_model, asked, policy.emulate)
+    params = {name: bind_parameter(scope, name, rules) for name, rules in facts.params.items() if "." not in name}
     unlisted = _bind_unlisted(policy, facts, scope)
+    members = bind_members(scope, facts.params)
     worst = max((worst_of(parameter) for parameter in (*params.values(), unlisted)), default=Effect.KEPT)
+    worst = max([worst, *(inside.worst for inside in members)])
     if params or unlisted is not None:
         worst = max(worst, Effect.OMITTED)  # by a null
     return _Bound(
@@ -222,6 +261,7 @@ def _bind(policy: Policy) -> _Bound:
         unlisted=unlisted,
         defaults=bind_defaults(scope, facts.defaults),
         turns=bind_turns(scope, facts.messages_for(policy.endpoint)),
+        members=members,
         worst=worst,
     )
 
@@ -236,6 +276,38 @@ def _judge_field(bound: _Bound, name: str, value: Value, request: Request) -> Ru
     if value is None:
         return Ruling(name, Effect.OMITTED, Effect.OMITTED, remove=(name,), advice="null says nothing")
     return judge_parameter(rules, name, value, request) if isinstance(rules, tuple) else rules
+
+
+def _judge_input(policy: Policy, body: Body) -> Iterator[Ruling]:
+    """Yield rulings on the texts to embed: too many for one call, or token ids, which mean nothing to another model."""
+    facts = policy.facts
+    if facts is None or "input" not in body:
+        return
+    value = body["input"]
+    listed = as_list(value)
+    if not facts.token_input:
+        items: Sequence[Value] = listed or ()
+        certain = _is_tokens(listed) or any(map(_is_tokens, items))
+        if certain or isinstance(value, Unknown) or any(isinstance(i, Unknown) for i in items):
+            effect = Effect.REFUSED if certain else Effect.KEPT
+            yield Ruling("input", effect, Effect.REFUSED, advice=_TOKENS_ADVICE, source=facts.source)
+    unsure = isinstance(value, Unknown)
+    if facts.max_batch is not None and (unsure or (len(listed or ()) > facts.max_batch and not _is_tokens(listed))):
+        effect = Effect.KEPT if unsure else Effect.EMULATED
+        advice = f"sent in calls of {facts.max_batch} texts at most"
+        yield Ruling("input", effect, Effect.EMULATED, how=BATCHES, advice=advice, source=facts.source)
+
+
+def _is_tokens(value: Value) -> bool:
+    items = as_list(value)
+    return items is not None and len(items) > 0 and all(type(item) is int for item in items)
+
+
+def _judge_members(bound: _Bound, body: Body, so_far: Sequence[Ruling]) -> list[Ruling]:
+    """Return rulings on members of the parameters that stay in the request."""
+    gone = {name for ruling in so_far for name in ruling.remove}
+    here = [m for m in bound.members if m.path[0] in body and m.path[0] not in gone]
+    return [ruling for members in here for ruling in judge_members(members, body[members.path[0]])]
 
 
 def _bind_unlisted(policy: Policy, facts: ApiFacts, scope: Scope) -> tuple[BoundRule, ...] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal, TypeAlias, cast, final
 
+from llm_migrate.catalog.json_schema import without_keywords
 from llm_migrate.catalog.schema import JsonValue
 
 
@@ -63,15 +64,17 @@ class Ruling:
     """What happens to one subject of a request.
 
     Attributes:
-        subject: the parameter ("temperature"), a place in the messages ("messages.role.developer",
-            "messages.parts.image_url", "messages.system", ...), "messages" or OPEN for what cannot be seen of them,
-            "model", "endpoint", or the API family when that is not offered.
+        subject: the parameter ("temperature"), a member inside one ("tools.function.strict"), a place in the messages
+            ("messages.role.developer", "messages.parts.image_url", "messages.system", ...), "messages" or OPEN for what
+            cannot be seen of them, "model", "endpoint", or the API family when that is not offered.
         effect: the least that happens whatever the unknown values are.
         at_worst: the most that can happen; equal to `effect` when all is known.
         remove: top-level fields that leave the request; empty while it is unsure what happens.
         set: top-level fields that enter or replace; empty where values are unknown.
+        inside: path of members that leave every table on the way; empty for none.
+        keywords: of JSON schemas at that path, which leave instead of the whole member.
         to: new name of the field, also where its value is unknown.
-        how: name of an emulation that the engine must run; None otherwise.
+        how: name of the emulation that says it otherwise; None without one.
         advice: what a person should know or do.
         source: where the fact comes from.
     """
@@ -85,6 +88,8 @@ class Ruling:
     how: str | None = None
     advice: str = ""
     source: str = ""
+    inside: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -98,7 +103,7 @@ class Ruling:
 
 
 def apply(body: Mapping[str, JsonValue], rulings: Iterable[Ruling]) -> dict[str, JsonValue]:
-    """Return a new request with the top-level changes of the rulings; inside `messages` nothing is changed.
+    """Return a new request with the changes of the rulings, but those on the order and content of `messages`.
 
     Applying the same rulings again changes nothing more: all fields leave before the new ones enter.
     """
@@ -107,9 +112,30 @@ def apply(body: Mapping[str, JsonValue], rulings: Iterable[Ruling]) -> dict[str,
     for ruling in rulings:
         for name in ruling.remove:
             out.pop(name, None)
+        if ruling.inside and ruling.inside[0] in out:
+            name, *path = ruling.inside
+            out[name] = _without(out[name], path, frozenset(ruling.keywords))
         entering.update(ruling.set)
     out.update(entering)
     return out
+
+
+def _without(value: JsonValue, path: Sequence[str], keywords: frozenset[str]) -> JsonValue:
+    """Return a value without the members at a path; what does not change stays the same object."""
+    if isinstance(value, list):
+        items = [_without_member(item, path, keywords) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return _without_member(value, path, keywords)
+
+
+def _without_member(value: JsonValue, path: Sequence[str], keywords: frozenset[str]) -> JsonValue:
+    name, *rest = path
+    if not isinstance(value, dict) or name not in value:
+        return value
+    if not rest and not keywords:
+        return {key: inner for key, inner in value.items() if key != name}
+    inner = _without(value[name], rest, keywords) if rest else without_keywords(value[name], keywords)
+    return value if inner is value[name] else {**value, name: inner}
 
 
 def verdict_of(rulings: Iterable[Ruling]) -> tuple[Verdict, Verdict]:

@@ -43,6 +43,11 @@ Api: TypeAlias = Literal[
 Ability: TypeAlias = Literal["tools", "vision", "video", "thinking", "json_object", "json_schema", "streaming", "audio"]
 OutcomeClass: TypeAlias = Literal["limited", "quota", "region", "credential", "ambiguous", "request", "policy"]
 RuleEffect: TypeAlias = Literal["keep", "omit", "rename", "map", "clamp", "drop", "refuse", "emulate"]
+# A schema in the prompt beside JSON mode; JSON mode and schema both in the prompt; one call for each choice (only where
+# the user asked for it).
+Emulation: TypeAlias = Literal["schema-instruction", "json-instruction", "n-calls"]
+# The model that a program names: one that does not reason, one that does, or the target's own.
+Asked: TypeAlias = Literal["plain", "reasoning", "own"]
 
 
 class Endpoint(Strict):
@@ -81,6 +86,8 @@ class Auth(Strict):
     env: tuple[str, ...] = ()  # most usual first
     pair_env: tuple[tuple[str, str], ...] = ()
     service: str = ""  # the product that a signature is bound to, where the scheme names one
+    token_url: str = ""  # where a token that stands in for the key is asked for
+    token_scope: str = ""  # what such a token is good for, where the asker names it
     note: str = ""
     source: str = ""
 
@@ -115,12 +122,16 @@ class Rule(Strict):
     """What happens to one request parameter. The first rule that applies decides.
 
     Conditions: `models` and `endpoints` (globs, empty = all), `values` (JSON scalars; an object counts as its
-    `type`, a list never matches), `chars` (least and most characters of a text), `when` (another field: scalars, or
-    "present" / "absent"), `lacks` (an ability that the model does not have). Effects: keep; omit (a value that says
-    nothing, left out); rename (`to`); map (`map`: old value -> new one); clamp (into `low`..`high`, at most
-    `max_items`, to the model's `limit`); drop; refuse; emulate (by `how`, named in code). `to`, `also` and `as_list` go
-    with any effect that keeps a value. `set` adds further fields to the request. Rules under the name "*" hold for
-    parameters that have none of their own.
+    `type`, a list never matches), `chars` (least and most characters of a text, or of any in a list), `when` (another
+    field: scalars, or "present" / "absent"), `lacks` (an ability that the model does not have). Effects: keep; omit (a
+    value that says nothing, left out); rename (`to`); map (`map`: old value -> new one); clamp (into `low`..`high`, at
+    most `max_items`, to the model's `limit`); drop; refuse; emulate (by `how`). `to`, `also` and `as_list` go with any
+    effect that keeps a value. `set` adds further fields to the request. Rules under the name "*" hold for parameters
+    that have none of their own.
+
+    A name with dots ("tools.function.strict") is that of members inside, in every item of the lists on the way; as last
+    part, "*" means all that have no rule of their own. Such a rule keeps, omits, drops or refuses; with `keywords`
+    those of a JSON schema are meant, wherever they stand in it, and the schema stays.
     """
 
     effect: RuleEffect
@@ -132,25 +143,31 @@ class Rule(Strict):
     lacks: str | None = None
     to: str | None = None
     also: tuple[str, ...] = ()  # further names that carry the same value
-    map: dict[str, Scalar] = {}
+    map: dict[str, JsonValue] = {}
     low: float | None = None
     high: float | None = None
     limit: Literal["max_output_tokens"] | None = None
     max_items: int | None = None
     as_list: bool = False
-    how: str | None = None
+    how: Emulation | None = None
+    keywords: tuple[str, ...] = ()
     set: dict[str, JsonValue] = {}
     advice: str = ""
     source: str = ""  # the API's by default
 
 
 class Default(Strict):
-    """A field that is added when the caller did not send it (nor any of `unless`)."""
+    """A field that is added when the caller did not send it (nor any of `unless`).
+
+    `asked` narrows it to programs that name such a model: what keeps a plain model's behaviour is no help to one that
+    asks for a reasoning model.
+    """
 
     field: str
     value: JsonValue
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
     when: dict[str, tuple[Scalar, ...]] = {}
     unless: tuple[str, ...] = ()
     advice: str = ""
@@ -161,17 +178,24 @@ class MessageRules(Strict):
     """What the vendor demands of `messages`.
 
     `parts` judges content parts by type, with the same rules as parameters; `text_parts = "join"` makes one string
-    of a list of text parts (`text_parts_models` narrows it).
+    of a list of text parts (`text_parts_models` narrows it). Models in `fold_system` know no system turn: its text
+    goes before that of the first user turn. `reasoning_content = "restore"` gives a turn that called tools the
+    reasoning that came with it, where a program left it out; `reasoning_filler` stands in where nobody remembers it,
+    at models that always think, or at others too unless the request says one of `filler_unless`.
     """
 
     roles: dict[str, str] = {}  # renamed roles: developer = "system"
     system: Literal["anywhere", "first", "merge"] = "anywhere"
+    fold_system: tuple[str, ...] = ()
     alternate: bool = False  # neighbours of one role are merged
     needs_user: bool = False
+    first: tuple[str, ...] = ()  # roles that may begin the list, behind the system turns
     last: tuple[str, ...] = ()  # roles that may end the list
     # "" or null: left out beside tool calls, or refused in a turn that calls nothing either
     empty_content: Literal["keep", "omit", "refuse"] = "keep"
-    reasoning_content: Literal["keep", "strip"] = "keep"
+    reasoning_content: Literal["keep", "strip", "restore"] = "keep"
+    reasoning_filler: str | None = None
+    filler_unless: dict[str, tuple[Scalar, ...]] = {}  # what the request says where a model does not think
     text_parts: Literal["keep", "join"] = "keep"
     text_parts_models: tuple[str, ...] = ()
     image_data_url: Literal["keep", "strip-prefix"] = "keep"
@@ -190,6 +214,7 @@ class ApiFacts(Strict):
     messages: MessageRules = MessageRules()
     messages_at: dict[str, MessageRules] = {}  # glob of endpoints -> the rules that hold there instead
     max_batch: int | None = None  # inputs in one embeddings call
+    token_input: bool = False  # embeddings take lists of token ids, which are of OpenAI's tokenizers
     advice: str = ""
     source: str = ""
 
@@ -230,6 +255,7 @@ class StreamFacts(Strict):
     usage: Literal["when-asked", "always", "inside-choice"] = "when-asked"
     filter_chunks: bool = False  # chunks without choices or without delta carry filter results
     tool_calls: Literal["incremental", "whole"] = "incremental"
+    done_is_finish: tuple[str, ...] = ()  # endpoints whose streams say no finish: [DONE] alone ends them
     note: str = ""
     source: str = ""
 

@@ -26,6 +26,8 @@ class BoundTurns:
     Attributes:
         rules: as the provider file has them.
         join: whether text parts become one text for this model.
+        fold: whether this model knows no system turn.
+        thinks: whether this model always thinks.
         parts: rules of content parts by their type.
         checks: those that can find anything.
         plain_checks: those of them that can in turns which are texts.
@@ -35,6 +37,8 @@ class BoundTurns:
 
     rules: MessageRules
     join: Tri
+    fold: Tri
+    thinks: Tri
     parts: Mapping[str, tuple[BoundRule, ...]]
     checks: tuple[_Check, ...]
     plain_checks: tuple[_Check, ...]
@@ -106,15 +110,21 @@ _Check: TypeAlias = Callable[[_Talk, BoundTurns], Iterable[_Said]]
 def bind_turns(scope: Scope, rules: MessageRules) -> BoundTurns:
     """Prepare message rules for a model and endpoint."""
     join = matches(scope.model, rules.text_parts_models) if rules.text_parts == "join" else False
+    fold = matches(scope.model, rules.fold_system) if rules.fold_system else False
+    thinks: Tri = None if isinstance(scope.model, Unknown) else bool(scope.entry and scope.entry.always_thinking)
     parts = {kind: bind_rules(scope, kind_rules) for kind, kind_rules in rules.parts.items()}
+    reasoning = {"keep": None, "strip": Effect.OMITTED, "restore": Effect.EMULATED}[rules.reasoning_content]
     effects = {
         _roles: ("role", Effect.RENAMED if rules.roles else None),
-        _system: ("system", Effect.EMULATED if rules.system != "anywhere" else None),
+        _fold: ("fold_system", Effect.EMULATED if fold is not False else None),
+        _system: ("system", Effect.EMULATED if rules.system != "anywhere" and fold is not True else None),
         _needs_user: ("needs_user", Effect.REFUSED if rules.needs_user else None),
+        _first: ("first", Effect.REFUSED if rules.first else None),
         _last: ("last", Effect.REFUSED if rules.last else None),
         _order: ("order", Effect.EMULATED if rules.alternate else None),
         _empty: ("empty", {"keep": None, "omit": Effect.OMITTED, "refuse": Effect.REFUSED}[rules.empty_content]),
-        _reasoning: ("reasoning_content", Effect.OMITTED if rules.reasoning_content == "strip" else None),
+        _reasoning: ("reasoning_content", reasoning if rules.reasoning_content == "strip" else None),
+        _restore: ("reasoning_content", reasoning if rules.reasoning_content == "restore" else None),
         _text_parts: ("text_parts", Effect.RENAMED if join is not False else None),
         _image_data: ("image_data_url", Effect.MAPPED if rules.image_data_url == "strip-prefix" else None),
     }
@@ -125,6 +135,8 @@ def bind_turns(scope: Scope, rules: MessageRules) -> BoundTurns:
     return BoundTurns(
         rules=rules,
         join=join,
+        fold=fold,
+        thinks=thinks,
         parts=parts,
         checks=checks,
         plain_checks=tuple(check for check in checks if check not in (_text_parts, _image_data)),
@@ -196,6 +208,13 @@ def _system(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
     return _say("system", Effect.EMULATED, advice, certain=certain, possible=talk.unsure)
 
 
+def _fold(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
+    there = "system" in talk.roles
+    advice = "this model knows no system turn: its text goes before that of the first user turn"
+    certain = there and bound.fold is True
+    return _say("fold_system", Effect.EMULATED, advice, certain=certain, possible=there or talk.unsure)
+
+
 def _stands_before(roles: Sequence[Value], *, merge: bool) -> bool:
     """Say whether a system turn behind these must move: an unknown role is another one, or a second system turn."""
     known = [role for role in roles if role is not None]
@@ -207,6 +226,15 @@ def _needs_user(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
         return ()
     advice = "at least one user turn is needed"
     return _say("needs_user", Effect.REFUSED, advice, certain=not talk.unsure, possible=True)
+
+
+def _first(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
+    first = next((role for role in talk.roles if role != "system"), "system")
+    if first == "system" or first in bound.rules.first:
+        return ()
+    seen = first is not None and not isinstance(first, Unknown)
+    advice = f"the first turn must be from: {', '.join(bound.rules.first)}"
+    return _say("first", Effect.REFUSED, advice, certain=seen, possible=True)
 
 
 def _last(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
@@ -253,6 +281,22 @@ def _reasoning(talk: _Talk, _: BoundTurns) -> Iterable[_Said]:
     possible = talk.partial or any(OPEN in turn for turn in talk.turns)
     advice = "earlier reasoning is not sent back"
     return _say("reasoning_content", Effect.OMITTED, advice, certain=certain, possible=possible)
+
+
+def _restore(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:
+    """Say that reasoning comes back: for certain only where something stands in for what nobody remembers."""
+    bare = [_is_bare(turn) for turn in talk.turns]
+    sure = bound.rules.reasoning_filler is not None and bound.thinks is True
+    advice = "reasoning that the program left out beside a tool call is sent back, where it is remembered"
+    possible = True in bare or None in bare or talk.partial
+    return _say("reasoning_content", Effect.EMULATED, advice, certain=sure and True in bare, possible=possible)
+
+
+def _is_bare(turn: _Turn) -> Tri:
+    """Say whether a turn calls tools without the reasoning that led to it."""
+    calls, thought = _get(turn, "tool_calls"), _get(turn, "reasoning_content")
+    called: Tri = None if isinstance(calls, Unknown) else bool(calls)
+    return all_hold((called, None if isinstance(thought, Unknown) else not thought))
 
 
 def _text_parts(talk: _Talk, bound: BoundTurns) -> Iterable[_Said]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -19,6 +20,14 @@ def _key_reference(text: str) -> str:
 KeyReference = Annotated[str, AfterValidator(_key_reference)]
 
 
+class OnlyTable(Strict):
+    """Which calls a target is for."""
+
+    models: tuple[str, ...] = ()
+    from_input_tokens: int | None = Field(default=None, ge=0)
+    up_to_input_tokens: int | None = Field(default=None, ge=0)
+
+
 class TargetTable(Strict):
     """One place to send requests to.
 
@@ -32,14 +41,22 @@ class TargetTable(Strict):
     api_key: KeyReference | None = Field(default=None, repr=False)
     auth: str | None = None  # id of one of the provider's ways to sign
     api_version: str | None = None
+    token_url: str | None = Field(default=None, repr=False)  # where a token is asked for, for servers of one's own
     trust_host: bool = False
+    max_concurrency: int | None = Field(default=None, ge=1)
+    only: OnlyTable = OnlyTable()
 
 
 class ChainTable(Strict):
-    """Targets in the order in which they are asked."""
+    """Targets, and the order in which they are asked."""
 
     targets: tuple[str, ...] = Field(min_length=1)
     order: Literal["ordered", "free-first", "cheapest", "weighted"] = "ordered"
+    weights: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    shadow: str | None = None
+    shadow_file: str | None = None
+    on_cut: Literal["error", "continue"] = "error"
+    buffer_tool_calls: bool = False
 
 
 class BudgetTable(Strict):
@@ -56,6 +73,7 @@ class AdaptTable(Strict):
     """What to do with a request that cannot be kept as it is."""
 
     policy: Literal["strict", "warn", "silent"] = "warn"
+    n: Literal["refuse", "calls"] = "refuse"  # where a vendor gives one choice a call
 
 
 class LedgerTable(Strict):
@@ -79,5 +97,8 @@ class ConfigFile(Strict):
     chains: dict[str, ChainTable] = Field(default_factory=dict)
     budgets: dict[str, BudgetTable] = Field(default_factory=dict)
     adapt: AdaptTable = AdaptTable()
+    rates: dict[Literal["CNY", "USD"], Decimal] = Field(
+        default_factory=dict[Literal["CNY", "USD"], Decimal]
+    )  # what a unit is worth in one currency
     ledger: LedgerTable | None = None
     gateway: GatewayTable | None = None

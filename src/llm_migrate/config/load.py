@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from llm_migrate.catalog.load import find_provider, provider_ids
-from llm_migrate.catalog.schema import Auth, Endpoint, Provider
+from llm_migrate.catalog.load import REFERENCE, find_provider, provider_ids
+from llm_migrate.catalog.schema import Auth, Emulation, Endpoint, Provider
 from llm_migrate.catalog.strict import load_toml
 from llm_migrate.config.file import ChainTable, ConfigFile, TargetTable
-from llm_migrate.config.place import find_place
+from llm_migrate.config.identity import platform_tokens
+from llm_migrate.config.place import find_place, find_token_url, is_own_address
 from llm_migrate.config.secret import CredentialSource, parse_source
-from llm_migrate.config.target import PAIRED, REFERENCE, Chain, Config, Target, nearest
+from llm_migrate.config.target import PAIRED, Chain, Config, Only, Target, nearest
 from llm_migrate.errors import ConfigError, CredentialError, UsageError
 
 FILE_NAME: Final = "llm-migrate.toml"
 VARIABLE: Final = "LLM_MIGRATE_CONFIG"
 DIALECTS: Final = frozenset({"openai-chat", "ernie-v1", "hunyuan-tc3", "sensenova-v1"})  # those that the wire speaks
-# Those that the wire signs. Of "baidu-oauth" it is the token that is given, for nobody fetches one.
+# Those that the wire signs.
 AUTH_KINDS: Final = frozenset({"bearer", "azure-key", "entra", "jwt-hs256-zhipu", "baidu-oauth", *PAIRED})
 
 _MINIMAL: Final = """\
@@ -62,6 +65,15 @@ def load_config(
     places = "".join(f"\n  {place}" for place in looked)
     minimal = _MINIMAL.format(providers=", ".join(provider_ids()))
     raise ConfigError(f"no configuration found; looked at:{places}\nA small {FILE_NAME} is:\n{minimal}")
+
+
+def find_config(source: str | Path | None = None) -> Path | None:
+    """Return the file that `load_config` would read; None if there is none.
+
+    Raises:
+        ConfigError: a file that is named does not exist.
+    """
+    return _find(source, [])
 
 
 def user_folder() -> Path:
@@ -121,7 +133,7 @@ def _build(file: ConfigFile, path: Path) -> Config:
         for name in row:
             if name not in targets:
                 raise ConfigError(f"{label}: models.{asked!r}.{name}: no such target{nearest(name, targets)}")
-    chains = {name: _chain(label, name, table, targets) for name, table in file.chains.items()}
+    chains = {name: _chain(label, name, table, targets, _rates(file)) for name, table in file.chains.items()}
     if not chains:
         chains = {"default": Chain("default", tuple(targets.values()))}
     return Config(
@@ -131,18 +143,53 @@ def _build(file: ConfigFile, path: Path) -> Config:
         MappingProxyType({asked: MappingProxyType(row) for asked, row in file.models.items()}),
         file.adapt.policy,
         file.suggest,
+        frozenset[Emulation]({"n-calls"} if file.adapt.n == "calls" else ()),
     )
 
 
-def _chain(label: str, name: str, table: ChainTable, targets: dict[str, Target]) -> Chain:
-    if table.order != "ordered":
-        raise ConfigError(f'{label}: chains.{name}.order: this version knows "ordered" only')
+def _chain(label: str, name: str, table: ChainTable, targets: dict[str, Target], rates: Mapping[str, Decimal]) -> Chain:
+    if table.order == "free-first":
+        raise ConfigError(f"{label}: chains.{name}.order: this version keeps no ledger, so it knows no free tokens")
     for i, member in enumerate(table.targets):
         if member not in targets:
             raise ConfigError(f"{label}: chains.{name}.targets[{i}]: no such target{nearest(member, targets)}")
         if member in table.targets[:i]:
             raise ConfigError(f"{label}: chains.{name}.targets[{i}]: {member!r} stands there twice")
-    return Chain(name, tuple(targets[member] for member in table.targets))
+    _check_order(f"{label}: chains.{name}", table, targets, rates)
+    return Chain(
+        name,
+        tuple(targets[member] for member in table.targets),
+        table.order,
+        MappingProxyType(table.weights),
+        MappingProxyType(dict(rates)),
+        targets[table.shadow] if table.shadow else None,
+        Path(table.shadow_file).expanduser() if table.shadow_file else None,
+        table.on_cut,
+        table.buffer_tool_calls,
+    )
+
+
+def _rates(file: ConfigFile) -> Mapping[str, Decimal]:
+    return {str(currency): rate for currency, rate in file.rates.items()}
+
+
+def _check_order(place: str, table: ChainTable, targets: dict[str, Target], rates: Mapping[str, Decimal]) -> None:
+    if table.order == "weighted" and not sum(table.weights.get(member, 0) for member in table.targets):
+        raise ConfigError(f"{place}.weights: weighted needs a share for each target: weights = {{ a = 90, b = 10 }}")
+    for member in table.weights:
+        if member not in table.targets:
+            raise ConfigError(f"{place}.weights.{member}: not a target of this chain")
+    if table.order == "cheapest":
+        listed = (model for member in table.targets for model in targets[member].provider.models)
+        billed = {price.currency for model in listed for price in model.prices}
+        lacking = sorted(billed - rates.keys())
+        if len(billed) > 1 and lacking:
+            example = ", ".join(f"{currency} = {7 if currency == 'USD' else 1}" for currency in sorted(billed))
+            raise ConfigError(f"{place}.order: prices are in {' and '.join(sorted(billed))}: add  [rates]  {example}")
+    if table.shadow is not None and table.shadow not in targets:
+        raise ConfigError(f"{place}.shadow: no such target{nearest(table.shadow, targets)}")
+    if table.shadow is not None and table.shadow_file is None:
+        raise ConfigError(f"{place}.shadow_file: name the file in which both answers are recorded")
 
 
 def _target(name: str, table: TargetTable, source: CredentialSource | None = None) -> Target:
@@ -155,15 +202,36 @@ def _target(name: str, table: TargetTable, source: CredentialSource | None = Non
     _require_dialect(name, provider, place.endpoint)
     auth = _auth(name, provider, place.endpoint, table.auth)
     if source is None:
-        pairs = auth.pair_env if auth.kind in PAIRED else ()
-        source = parse_source(table.api_key) if table.api_key else CredentialSource("env", auth.env, pairs)
-    if source.is_ambient and not place.own_host and not table.trust_host:
+        source = parse_source(table.api_key) if table.api_key else _usual_source(auth)
+    token_url = find_token_url(provider, auth, place, table.token_url, target=name)
+    if source.is_ambient and not table.trust_host and not (place.own_host and is_own_address(provider, token_url)):
         # A file out of a cloned repository must not send a key of this machine to a host of its own choice.
         raise CredentialError(
             f"{name}: the address is not one of {provider.name}'s, so no key of this machine is sent there:"
             " add  trust_host = true  if you know the host, or give it a key of its own with  plain:..."
         )
-    return Target(name, provider, place.endpoint, place.base_url, auth, version, table.trust_host, source)
+    return Target(
+        name,
+        provider,
+        place.endpoint,
+        place.base_url,
+        auth,
+        version,
+        table.trust_host,
+        source,
+        token_url,
+        table.max_concurrency,
+        Only(table.only.models, table.only.from_input_tokens, table.only.up_to_input_tokens),
+    )
+
+
+def _usual_source(auth: Auth) -> CredentialSource:
+    """Return where the key is when the configuration does not say: the platform's own library, else the environment."""
+    if auth.token_scope and not any(os.environ.get(name) for name in auth.env):
+        provider = platform_tokens(auth.token_scope)
+        if provider is not None:
+            return CredentialSource("ask", (), provider=provider)
+    return CredentialSource("env", auth.env, auth.pair_env)
 
 
 def _require_dialect(name: str, provider: Provider, endpoint: Endpoint) -> None:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from llm_migrate.catalog.schema import Endpoint, Provider
+from llm_migrate.catalog.schema import Auth, Endpoint, Provider
 from llm_migrate.errors import ConfigError
 
 _DEPLOYMENTS: Final = "/deployments"
@@ -63,6 +63,31 @@ def find_place(
     if not url.path.strip("/") and _matches(chosen, url.hostname or ""):
         text += urlsplit(_filled(chosen.base_url)).path.rstrip("/")
     return Place(chosen, _with_route(text, api_version, target), own_host=is_own_host(provider, url.hostname or ""))
+
+
+def find_token_url(provider: Provider, auth: Auth, place: Place, token_url: str | None, *, target: str) -> str:
+    """Return where a target asks for tokens; "" where it asks for none.
+
+    A server of one's own issues them at its own address, in the vendor's place, unless the configuration names another.
+
+    Raises:
+        ConfigError: an unsound address, or one where no token is asked for; never shows it.
+    """
+    if not auth.token_url:
+        if token_url is not None:
+            raise ConfigError(f"{target}: token_url: {provider.name}'s way {auth.id!r} asks for no token: remove it")
+        return ""
+    if token_url is not None:
+        return _split(token_url, target).geturl()
+    if place.own_host:
+        return auth.token_url
+    base, usual = urlsplit(place.base_url), urlsplit(auth.token_url)
+    return f"{base.scheme}://{base.netloc}{usual.path}"
+
+
+def is_own_address(provider: Provider, address: str) -> bool:
+    """Say whether an address is at one of the vendor's hosts; "" is nowhere and does no harm."""
+    return not address or is_own_host(provider, urlsplit(address).hostname or "")
 
 
 def is_own_host(provider: Provider, host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
@@ -13,7 +13,9 @@ from llm_migrate.errors import CredentialError
 
 _log = logging.getLogger(__name__)
 
-SourceKind: TypeAlias = Literal["env", "file", "plain"]
+SourceKind: TypeAlias = Literal["env", "file", "plain", "ask"]
+# Gives a token whenever it is called, or an awaitable of one.
+TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 
 _KINDS: Final[dict[str, SourceKind]] = {"env": "env", "file": "file", "plain": "plain"}
 
@@ -34,6 +36,12 @@ class Secret:
         """Return the key itself."""
         return self._value
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether it is an id and its secret."""
+        key_id, _, secret = self._value.partition(_PAIR)
+        return bool(key_id and secret)
+
     def pair(self) -> tuple[str, str]:
         """Return an id and its secret, written `ID:SECRET`.
 
@@ -41,7 +49,7 @@ class Secret:
             CredentialError: there are no two parts.
         """
         key_id, _, secret = self._value.partition(_PAIR)
-        if not (key_id and secret):
+        if not self.is_pair:
             raise CredentialError("this way to sign takes two keys: write ID:SECRET, or env:NAME+NAME")
         return key_id, secret
 
@@ -65,14 +73,16 @@ class CredentialSource:
     """Where a key is found; read only when it is needed.
 
     Attributes:
-        kind: environment, file, or the configuration itself.
+        kind: environment, file, the configuration itself, or a function of the program.
         names: variables to try in order, the path, or the key.
         pairs: variables that hold an id and its secret, tried after `names`; they make a key `ID:SECRET`.
+        provider: the function, asked anew for each request.
     """
 
     kind: SourceKind
     names: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...] = ()
+    provider: TokenProvider | None = None
 
     @property
     def is_ambient(self) -> bool:
@@ -89,19 +99,30 @@ class CredentialSource:
             CredentialError: absent or not usable in a header; names the target and the variable or file.
         """
         match self.kind:
+            case "ask":
+                raise CredentialError(f"{target}: the key comes from a function, which is asked when a request is made")
             case "plain":
                 value = self.names[0]
             case "env":
                 value = _from_environment(target, self.names, self.pairs, environ)
             case "file":
                 value = _from_file(target, Path(self.names[0]).expanduser())
-        if not value.isascii() or not value.isprintable() or " " in value:
-            # Such a value would break the header or smuggle a second one in.
-            raise CredentialError(f"{target}: the key has a character that no key can have (from {self._origin()})")
-        return Secret(value)
+        return checked_secret(value, target, self._origin())
 
     def _origin(self) -> str:
         return "api_key" if self.kind == "plain" else " or ".join(_spoken(self.names, self.pairs))
+
+
+def checked_secret(value: str, target: str, origin: str) -> Secret:
+    """Return a key that can stand in a header.
+
+    Raises:
+        CredentialError: it cannot; names the target and where the key is from.
+    """
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        # Such a value would break the header or smuggle a second one in.
+        raise CredentialError(f"{target}: the key is empty or has a character that no key can have (from {origin})")
+    return Secret(value)
 
 
 def parse_source(text: str) -> CredentialSource:

@@ -7,23 +7,40 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
 
-from llm_migrate.catalog.policy import find_model, suggest_model
-from llm_migrate.catalog.schema import Api, Auth, Endpoint, Provider
-from llm_migrate.config.secret import CredentialSource, Secret
+from llm_migrate.catalog.load import REFERENCE
+from llm_migrate.catalog.policy import asked_kind, find_model, suggest_model
+from llm_migrate.catalog.schema import Api, Auth, Emulation, Endpoint, Provider
+from llm_migrate.config.secret import CredentialSource, Secret, TokenProvider
 from llm_migrate.errors import ConfigError, CredentialError
 
 Adapt: TypeAlias = Literal["strict", "warn", "silent"]
-Order: TypeAlias = Literal["ordered"]
+Order: TypeAlias = Literal["ordered", "cheapest", "weighted"]
 
+BEARERS: Final = frozenset({"bearer", "entra"})  # ways to sign that take a token as it is
 # Ways to sign that take an id and its secret.
-PAIRED: Final = frozenset({"jwt-hs256-sensenova", "tc3-hmac-sha256", "bce-auth-v1"})
-REFERENCE: Final = "openai"  # the provider whose model ids programs ask for, so that it needs no mapping
+PAIRED: Final = frozenset({"jwt-hs256-sensenova", "tc3-hmac-sha256", "bce-auth-v1", "baidu-iam"})
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which calls a target is for.
+
+    Attributes:
+        models: globs of ids that programs ask for; empty for all.
+        from_input_tokens: the least size of a request, roughly counted.
+        up_to_input_tokens: the most.
+    """
+
+    models: tuple[str, ...] = ()
+    from_input_tokens: int | None = None
+    up_to_input_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,6 +56,9 @@ class Target:
         api_version: a dated version for the route with deployments; None elsewhere.
         trust_host: the configuration allows this host to see a key of the machine.
         source: where the key is found.
+        token_url: where a token is asked for, if the way to sign takes one that is.
+        max_concurrency: requests of this process that may be open at a time; None for any number.
+        only: which calls it is for.
     """
 
     name: str
@@ -49,6 +69,9 @@ class Target:
     api_version: str | None
     trust_host: bool
     source: CredentialSource
+    token_url: str = ""
+    max_concurrency: int | None = None
+    only: Only = Only()
 
     def credential(self) -> Secret:
         """Return the key, read now.
@@ -75,11 +98,29 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Targets in the order in which they are asked."""
+    """Targets in the order in which they are listed.
+
+    Attributes:
+        name: as the configuration calls it.
+        targets: those that may be asked.
+        order: how the first one is found.
+        weights: target name -> its share, for "weighted".
+        rates: currency -> how much one unit is worth in the one that prices are compared in, for "cheapest".
+        shadow: a target that gets a copy of each call, for comparison.
+        shadow_file: where both answers are recorded.
+        on_cut: what to do about a stream that breaks off after its first content.
+        buffer_tool_calls: hold a tool call of a stream back until it is whole.
+    """
 
     name: str
     targets: tuple[Target, ...]
     order: Order = "ordered"
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
+    rates: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    shadow: Target | None = None
+    shadow_file: Path | None = None
+    on_cut: Literal["error", "continue"] = "error"
+    buffer_tool_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +134,8 @@ class Config:
         models: asked id -> target name -> the id there.
         adapt: what to do with a request that cannot be kept as it is.
         suggest: whether the catalog's proposals serve unmapped models.
+        emulate: emulations that the user asked for, of those that cost more than the call itself.
+        listener: a function of the program that is told of each decision about a call.
     """
 
     path: Path | None
@@ -101,6 +144,35 @@ class Config:
     models: Mapping[str, Mapping[str, str]]
     adapt: Adapt = "warn"
     suggest: bool = False
+    emulate: frozenset[Emulation] = frozenset()
+    listener: Callable[[Any], None] | None = None
+
+    def with_listener(self, listener: Callable[[Any], None]) -> Config:
+        """Return a copy whose calls tell a function of each decision: `llm_migrate.engine.events` has their types."""
+        return replace(self, listener=listener)
+
+    def with_token_provider(self, target: str, provider: TokenProvider) -> Config:
+        """Return a copy in which a target's key comes from a function, asked anew for each request.
+
+        For tokens that a library of the platform renews by itself, such as those of
+        `azure.identity.get_bearer_token_provider`. An async client also takes an async function.
+
+        Raises:
+            ConfigError: no such target, or one whose way to sign takes no token.
+        """
+        found = self.targets.get(target)
+        if found is None:
+            raise ConfigError(f"{self._where()}: no target {target!r}{nearest(target, self.targets)}")
+        if found.auth.kind not in BEARERS:
+            ways = ", ".join(auth.id for auth in found.provider.auth if auth.kind in BEARERS)
+            raise ConfigError(f"{target}: auth: {found.auth.id!r} takes no token; add  auth = ...  (one of: {ways})")
+        source = CredentialSource("ask", (), provider=provider)
+        targets = {**self.targets, target: replace(found, source=source)}
+        chains = {
+            name: replace(chain, targets=tuple(targets[member.name] for member in chain.targets))
+            for name, chain in self.chains.items()
+        }
+        return replace(self, targets=MappingProxyType(targets), chains=MappingProxyType(chains))
 
     def chain(self, name: str = "default") -> Chain:
         """Return a chain.
@@ -127,7 +199,7 @@ class Config:
         if mapped is not None:
             return mapped
         provider = target.provider
-        if provider.id == REFERENCE or _is_own_id(provider, asked):
+        if provider.id == REFERENCE or asked_kind(provider, asked) == "own":
             return asked
         proposal = suggest_model(provider, asked) if api != "embeddings" else None
         if proposal is not None and _kind(provider, proposal[0]) == "embedding":
@@ -150,13 +222,6 @@ def nearest(word: str, known: Mapping[str, object]) -> str:
     """Return `; did you mean ...?`, or nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _is_own_id(provider: Provider, model: str) -> bool:
-    if find_model(provider, model) is not None:
-        return True
-    # Newer than the catalog, fine-tuned or private, but named as this vendor names its models.
-    return any(fnmatchcase(model.lower(), pattern.lower()) for pattern in provider.names.models)
 
 
 def _kind(provider: Provider, model: str) -> str | None:

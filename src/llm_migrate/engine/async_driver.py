@@ -5,8 +5,9 @@ from __future__ import annotations
 import weakref
 from collections.abc import Awaitable, Callable
 
+from llm_migrate.engine.async_fan import ask, fan
 from llm_migrate.engine.call import Steps
-from llm_migrate.engine.steps import Attempt, Emit, Failure, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.steps import Ask, Attempt, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
 from llm_migrate.engine.upstream import AsyncExchange, AsyncUpstream
 
 
@@ -77,10 +78,14 @@ class AsyncRun:
                 await holding.release()
                 result = await self._act(command)
 
-    async def _act(self, command: Send | Sleep) -> Result:
+    async def _act(self, command: Send | Sleep | Ask | Fan) -> Result:
         if isinstance(command, Sleep):
             await self._sleep(command.seconds)
             return None
+        if isinstance(command, Ask):
+            return await ask(command.provider)
+        if isinstance(command, Fan):
+            return await fan(command, self._upstream)
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = await self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)
@@ -117,11 +122,15 @@ class _Holding:
             self.attempt.delivered_bytes = len(reply.body)
 
     async def release(self) -> None:
+        if self.attempt is not None:
+            self.attempt.leave()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             await exchange.close(whole=self.attempt is not None and self.attempt.state == "done")
 
     def abandon(self) -> None:
+        if self.attempt is not None:
+            self.attempt.leave()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()

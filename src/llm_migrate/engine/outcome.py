@@ -44,10 +44,11 @@ class Situation:
     """Where the call stands after a failure.
 
     Attributes:
-        tries: attempts at this target so far.
-        total: attempts of this call so far.
+        tries: tries at this target so far; one that takes several requests is one.
+        total: tries of this call so far.
         more_targets: another target could serve.
         larger_targets: another target has a larger context.
+        may_retry: one more retry is within the target's budget.
         left_s: seconds to the deadline.
         chance: uniform in [0, 1).
     """
@@ -56,6 +57,7 @@ class Situation:
     total: int
     more_targets: bool
     larger_targets: bool
+    may_retry: bool
     left_s: float
     chance: float
 
@@ -68,7 +70,7 @@ def decide(error: OpenAIError, at: Situation, limits: Limits) -> Decision:
     if error.outcome == "request":
         return _after_refusal(error, at)
     allowed = min(limits.target_attempts, _SAME_AGAIN.get(error.outcome, 1))
-    if at.tries >= allowed:
+    if at.tries >= allowed or not at.may_retry:
         return onward
     if error.outcome == "limited" and at.more_targets:
         return onward

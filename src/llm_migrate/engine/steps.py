@@ -5,10 +5,11 @@ Nothing here acts. Instants are on the driver's monotonic clock, in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
+from llm_migrate.config.secret import TokenProvider
 from llm_migrate.wire.exchange import Outgoing
 
 State: TypeAlias = Literal["prepared", "sent", "answered", "committed", "done"]
@@ -23,12 +24,22 @@ class Attempt:
         model: id at the vendor.
         state: how far it came; `committed` once content went to the caller.
         delivered_bytes: how much of the answer the caller has.
+        left: told the target's name when the caller goes before the call is over; from any thread, also a finalizer.
+        over: what came of it is known, so `left` has nothing to tell.
     """
 
     target: str
     model: str
     state: State = "prepared"
     delivered_bytes: int = 0
+    left: Callable[[str], None] | None = None
+    over: bool = False
+
+    def leave(self) -> None:
+        """Tell, once, that the caller went away; takes no lock and waits for nothing."""
+        if not self.over and self.left is not None:
+            self.over = True
+            self.left(self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,28 @@ class Emit(NamedTuple):
     whole: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask a function of the program for a key; answer with the text, or `Failure`. It may take its time."""
+
+    provider: TokenProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Send several requests at once and read each answer to its end; answer with one `Whole` or `Failure` for each.
+
+    Attributes:
+        sends: what to send.
+        most: bytes of one answer; a longer one is a failure.
+    """
+
+    sends: tuple[Send, ...]
+    most: int
+
+
 # A driver closes the answer it holds before it sends or sleeps, and when the call ends.
-Command: TypeAlias = Send | Read | Sleep | Reply | Emit
+Command: TypeAlias = Send | Read | Sleep | Reply | Emit | Ask | Fan
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +133,15 @@ class Failure:
     timed_out: bool = False
 
 
-Result: TypeAlias = Head | Failure | bytes | None
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer that was read to its end, its content coding untouched."""
+
+    head: Head
+    body: bytes = field(repr=False)
+
+
+Result: TypeAlias = Head | Failure | bytes | str | tuple[Whole | Failure, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +153,10 @@ class Limits:
         read_s: the caller's read limit, between bytes of a stream.
         total_s: for a whole call that is not streamed.
         first_token_s: for the first content of a stream, while another target could still serve.
-        target_attempts: requests to one target.
-        call_attempts: requests of one call.
+        target_attempts: tries at one target.
+        call_attempts: tries of one call.
+        body_bytes: of an answer, decompressed.
+        preamble_bytes: of a stream before its first content.
     """
 
     connect_s: float = 5.0
@@ -124,6 +165,8 @@ class Limits:
     first_token_s: float = 120.0
     target_attempts: int = 3
     call_attempts: int = 5
+    body_bytes: int = 32 * 1024 * 1024
+    preamble_bytes: int = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Callable
 
 from llm_migrate.engine.call import Steps
-from llm_migrate.engine.steps import Attempt, Emit, Failure, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.steps import Ask, Attempt, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.sync_fan import ask, fan
 from llm_migrate.engine.upstream import Exchange, Upstream
 
 
@@ -78,10 +79,14 @@ class SyncRun:
                 holding.release()
                 result = self._act(command)
 
-    def _act(self, command: Send | Sleep) -> Result:
+    def _act(self, command: Send | Sleep | Ask | Fan) -> Result:
         if isinstance(command, Sleep):
             self._sleep(command.seconds)
             return None
+        if isinstance(command, Ask):
+            return ask(command.provider)
+        if isinstance(command, Fan):
+            return fan(command, self._upstream)
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)
@@ -118,11 +123,15 @@ class _Holding:
             self.attempt.delivered_bytes = len(reply.body)
 
     def release(self) -> None:
+        if self.attempt is not None:
+            self.attempt.leave()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.close(whole=self.attempt is not None and self.attempt.state == "done")
 
     def abandon(self) -> None:
+        if self.attempt is not None:
+            self.attempt.leave()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()

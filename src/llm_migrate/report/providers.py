@@ -181,11 +181,16 @@ def _message_lines(rules: MessageRules) -> list[str]:
         "system turns move to the front": rules.system == "first",
         "system turns are joined into one at the front": rules.system == "merge",
         "neighbouring turns of one role are joined": rules.alternate,
+        f"system text goes before the first question on {', '.join(rules.fold_system)}": bool(rules.fold_system),
         "at least one user turn is needed": rules.needs_user,
+        f"the first turn must be from: {', '.join(rules.first)}": bool(rules.first),
         f"the last turn must be from: {', '.join(rules.last)}": bool(rules.last),
         "empty turns are refused": rules.empty_content == "refuse",
         "empty content is left out": rules.empty_content == "omit",
         "earlier reasoning is not sent back": rules.reasoning_content == "strip",
+        "reasoning beside tool calls is sent back, and remembered for programs that drop it": (
+            rules.reasoning_content == "restore"
+        ),
         "lists of text parts become one text on text models": rules.text_parts == "join",
         "images in data: URLs are sent without their prefix": rules.image_data_url == "strip-prefix",
     }

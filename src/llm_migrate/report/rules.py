@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from llm_migrate.catalog.binding import OPT_IN
 from llm_migrate.catalog.policy import VERDICTS, Verdict
-from llm_migrate.catalog.schema import Default, JsonValue, Rule, RuleEffect
+from llm_migrate.catalog.schema import Default, Emulation, JsonValue, Rule, RuleEffect
 
 _AT_WORST: Final[dict[RuleEffect, Verdict]] = {
     "keep": "as-is",
@@ -18,6 +19,13 @@ _AT_WORST: Final[dict[RuleEffect, Verdict]] = {
     "clamp": "lossy",
     "drop": "lossy",
     "refuse": "blocked",
+}
+
+
+_EMULATED: Final[dict[Emulation, str]] = {
+    "schema-instruction": "sent as JSON mode, with the schema in the prompt",
+    "json-instruction": "asked for in the prompt",
+    "n-calls": 'refused; one call for each choice with  [adapt] n = "calls"',
 }
 
 
@@ -47,7 +55,7 @@ def default_row(default: Default) -> tuple[str, str, str]:
 
 
 def _worst(rules: Sequence[Rule]) -> Verdict:
-    harms = [VERDICTS.index(_AT_WORST[rule.effect]) for rule in rules]
+    harms = [VERDICTS.index("blocked" if rule.how in OPT_IN else _AT_WORST[rule.effect]) for rule in rules]
     harms += [VERDICTS.index("adapted") for rule in rules if rule.to or rule.set]
     return VERDICTS[max(harms)]
 
@@ -124,7 +132,7 @@ def _effect(rule: Rule) -> str:
         case "refuse":
             return "refused"
         case "emulate":
-            return "emulated"
+            return _EMULATED[rule.how] if rule.how is not None else "emulated"
 
 
 def _mapping(rule: Rule) -> str:

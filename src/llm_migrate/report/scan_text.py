@@ -118,19 +118,20 @@ def _verdict(row: Compat) -> Line:
 
 
 def _worst(row: Compat) -> Verdict:
-    """Return what is possible, apart from what messages hold: most are filled at run time, so that is told once."""
+    """Return what is possible, apart from what arguments hold: most are filled at run time, so that is told once."""
     doubts = [note for note in row.notes if note.effect.startswith(_MAYBE)]
-    if not any(_is_conversation(note) for note in doubts):
+    if not any(_is_inside(note) for note in doubts):
         return row.at_worst
     possible: list[Verdict] = [
         row.verdict,
-        *(_DOUBT.get(n.effect, "adapted") for n in doubts if not _is_conversation(n)),
+        *(_DOUBT.get(n.effect, "adapted") for n in doubts if not _is_inside(n)),
     ]
     return max(possible, key=VERDICTS.index)
 
 
-def _is_conversation(note: Note) -> bool:
-    return note.subject == "messages" and note.effect.startswith(_MAYBE)
+def _is_inside(note: Note) -> bool:
+    """Say whether a doubt is about what messages, tools or texts hold, which a scan seldom sees."""
+    return note.effect.startswith(_MAYBE) and (note.subject in ("messages", "input") or "." in note.subject)
 
 
 def _reasons(row: Compat) -> Iterator[str]:
@@ -138,7 +139,7 @@ def _reasons(row: Compat) -> Iterator[str]:
     if _worst(row) in ("as-is", "adapted"):
         return
     order = ("refused", "dropped", "clamped", "maybe refused", "maybe dropped", "maybe clamped")
-    notes = (note for note in row.notes if note.effect in order and not _is_conversation(note))
+    notes = (note for note in row.notes if note.effect in order and not _is_inside(note))
     told = sorted(notes, key=lambda note: order.index(note.effect))
     told = told or [note for note in row.notes if note.subject == "model"]
     for note in told[:_MAX_REASONS]:
@@ -176,20 +177,25 @@ def _summary(result: ScanResult) -> Iterator[Line]:
 
 
 def _conversations(result: ScanResult, width: int) -> Iterator[Line]:
-    """Say once for each target what its calls' messages may hold that it does not take."""
+    """Say once for each target what its calls' arguments may hold that it does not take."""
     for number, compat in enumerate(result.findings[0].compat if result.findings else ()):
         calls = 0
         subjects: set[str] = set()
         for finding in result.findings:
-            notes = [note for note in finding.compat[number].notes if _is_conversation(note)]
+            notes = [note for note in finding.compat[number].notes if _is_inside(note)]
             calls += bool(notes)
             for note in notes:
-                subjects.update(note.advice.partition("look at ")[2].split(", "))
+                known = note.advice.partition("look at ")[2] if note.subject == "messages" else _named(note)
+                subjects.update(known.split(", "))
         if calls:
-            text = f"Not counted: {_count(calls, 'call')} with messages filled at run time; "
+            text = f"Not counted: {_count(calls, 'call')} with arguments filled at run time; "
             text += f"{compat.target} does not take all of: {', '.join(sorted(subjects))}."
             for part in textwrap.wrap(text, width - 2):
                 yield [("  " + part, "dim")]
+
+
+def _named(note: Note) -> str:
+    return "token ids as input" if note.subject == "input" else note.subject
 
 
 def _steps(result: ScanResult) -> Iterator[Line]:

@@ -68,9 +68,9 @@ class Move:
         known = find_model(self.source, model)
         return known is None or known.kind == "chat"
 
-    def policy(self, api: Api, model: str | Unknown) -> Policy:
-        """Return the target's rules for one model."""
-        return Policy(self.target, self.endpoint.id, api, model)
+    def policy(self, api: Api, model: str | Unknown, asked: str | None = None) -> Policy:
+        """Return the target's rules for one model, in place of the one that the program names."""
+        return Policy(self.target, self.endpoint.id, api, model, asked=asked)
 
 
 def parse_move(to: str, *, source: str = SDK_PROVIDER, replace: bool = False, pairs: Sequence[str] = ()) -> Move:

@@ -115,7 +115,8 @@ def _judge_call(hit: Hit, target: Target, today: dt.date) -> Compat:
     api = cast("Api", hit.api) if hit.api in _APIS else "chat"
     mapping = _map_model(hit, target, today, embedding=api == "embeddings")
     endpoint = target.provider.default_endpoint.id
-    policy = Policy(target.provider, endpoint, api, mapping.model, today)
+    asked = hit.model if hit.model is not None else UNKNOWN
+    policy = Policy(target.provider, endpoint, api, mapping.model, today, asked)
     rulings = judge(policy, _request(hit))
     notes = [*mapping.notes] if _offered(target.provider, api) else []
     notes += map(_note, rulings)

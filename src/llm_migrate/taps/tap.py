@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import random
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from llm_migrate.catalog.policy import Effect
-from llm_migrate.config import Config, Target
+from llm_migrate.config import Chain, Config, Target
 from llm_migrate.engine.call import Plan, Steps, World, run
+from llm_migrate.engine.events import Adapted, CallEvent
+from llm_migrate.engine.health import Health
+from llm_migrate.engine.keyring import Keyring
+from llm_migrate.engine.order import order
 from llm_migrate.engine.steps import Command, Journey, Limits, Reply, Result
 from llm_migrate.taps.listing import list_models
-from llm_migrate.wire.exchange import Call, OpenAIError, Outgoing, RefusedError, parse_call
+from llm_migrate.taps.logs import log_event
+from llm_migrate.taps.shadow import Shadow
+from llm_migrate.wire.exchange import (
+    CARRIED,
+    Call,
+    Manner,
+    OpenAIError,
+    Reasoning,
+    RefusedError,
+    absent,
+    parse_call,
+)
 
 RETRIES: Final = "llm_migrate.max_retries"  # request extension: the caller's `max_retries`
 HTTP2: Final[dict[str, bytes]] = {"http_version": b"HTTP/2"}  # the SDK then ends a stream at [DONE] without draining
@@ -55,36 +70,69 @@ class Tap:
         self.chain = config.chain(chain)
         self._world = world or _REAL
         self._told: set[tuple[str, str, str]] = set()
+        self._keyring = Keyring()
+        self._health = Health()
+        self._manner = Manner(config.adapt, config.emulate, Reasoning())
+        self._shadow = self._shadow_of(config)
 
     def open(self, asked: Asked) -> Steps:
         """Return the steps that serve a request."""
         try:
             call = parse_call(asked.method, asked.path, asked.content)
         except RefusedError as e:
-            return _answered(_refusal(_said_plainly(e.error, asked)))
+            return _answered(_refusal(e.error))
+        if call.api not in CARRIED:
+            return _answered(_refusal(absent(call, self.chain.targets)))
         if call.api == "models":
             return _answered(list_models(self.config, self.chain, call.path))
-        return run(call, self._plan(call, asked.extensions), Journey())
+        steps = run(call, self._plan(call, asked.extensions), Journey())
+        return steps if self._shadow is None else self._shadow.watch(call, steps)
+
+    def _shadow_of(self, config: Config) -> Shadow | None:
+        """Return what asks the chain's shadow target, which is a chain of its own; None for a chain without one."""
+        target, file = self.chain.shadow, self.chain.shadow_file
+        if target is None or file is None:
+            return None
+        alone = replace(config, chains={"shadow": Chain("shadow", (target,))}, listener=None)
+        tap = Tap(alone, "shadow", self._world)
+        return Shadow(lambda body: tap.open(Asked("POST", "/chat/completions", body, {})), file)
 
     def _plan(self, call: Call, extensions: Mapping[str, object]) -> Plan:
         def model_for(target: Target, asked: str) -> str:
             return self.config.model_for(target, asked, api=call.api)
 
+        world = self._world
+        today = dt.datetime.fromtimestamp(world.wall(), dt.UTC).date()
         return Plan(
-            self.chain.targets, model_for, self.config.adapt, _limits(extensions), self._world, notice=self._notice
+            order(self.chain, call, model_for, today=today, chance=world.chance()),
+            model_for,
+            self._manner,
+            self._keyring,
+            self._health,
+            _limits(extensions),
+            world,
+            self._notice,
+            self.chain.buffer_tool_calls,
         )
 
-    def _notice(self, target: Target, outgoing: Outgoing) -> None:
+    def _notice(self, event: CallEvent) -> None:
+        """Log a decision, and tell the program's listener; what that one raises is its own affair."""
+        if isinstance(event, Adapted) and self.config.adapt == "warn":
+            self._warn(event)
+        log_event(event)
+        if self.config.listener is not None:
+            try:
+                self.config.listener(event)
+            except Exception:
+                _log.exception("the listener for events failed")
+
+    def _warn(self, event: Adapted) -> None:
         """Warn, once for each (target, model, subject), of what a vendor does not get as it was asked."""
-        if self.config.adapt != "warn":
-            return
-        for ruling in outgoing.rulings:
-            key = (target.name, outgoing.model, ruling.subject)
-            if ruling.verdict == "as-is" or key in self._told:
-                continue
+        key = (event.target, event.model, event.subject)
+        if key not in self._told:
             self._told.add(key)
-            effect = Effect(ruling.effect).name.lower()
-            _adapt_log.warning("%s: %s: %s is %s%s", *key, effect, f": {ruling.advice}" if ruling.advice else "")
+            advice = f": {event.advice}" if event.advice else ""
+            _adapt_log.warning("%s: %s: %s is %s%s", *key, event.effect, advice)
 
 
 def internal_error(error: Exception) -> Reply:
@@ -128,10 +176,3 @@ def _answered(reply: Reply) -> Steps:
 def _refusal(error: OpenAIError) -> Reply:
     headers = (("content-type", "application/json"), ("x-should-retry", "false"))
     return Reply(error.status, headers, error.body())
-
-
-def _said_plainly(error: OpenAIError, asked: Asked) -> OpenAIError:
-    if error.code != "unknown_url":
-        return error
-    place = f"{asked.method} {asked.path.partition('?')[0][-80:]}"
-    return OpenAIError(404, f"{place} is not offered through llm-migrate yet", code="unknown_url")

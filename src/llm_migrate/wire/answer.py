@@ -67,9 +67,9 @@ def read_answer(
         if call.api == "models":
             return _answer(target, complete_models(parsed, target), None)
         if call.api == "embeddings":
-            return _embeddings(parsed, target, call, outgoing)
+            return _embeddings(parsed, target, outgoing)
         if isinstance(parsed.get("choices"), list) and parsed["choices"]:
-            return _chat(parsed, target, outgoing)
+            return _chat(parsed, target, call, outgoing)
     return _unsound(target, parsed, body)
 
 
@@ -104,9 +104,8 @@ def scrub(body: bytes, target: Target, outgoing: Outgoing) -> bytes:
 def _keys(outgoing: Outgoing) -> set[str]:
     """Return all that a vendor was shown as proof, and what it was made of."""
     keys = {value.removeprefix("Bearer ") for name, value in outgoing.headers if name in _SECRET_HEADERS}
-    if outgoing.secret is not None:
-        whole = outgoing.secret.reveal()
-        keys |= {whole, *whole.split(":", 1)}
+    for secret in outgoing.secrets:
+        keys |= {secret.reveal(), *secret.reveal().split(":", 1)}
     return keys
 
 
@@ -128,6 +127,11 @@ def complete_chat(body: Table, target: Target, outgoing: Outgoing) -> Mapping[st
     complete_head(body, "chat.completion", *head_of(body, outgoing))
     complete_extras(body)
     return usage if isinstance(counted, dict) else None
+
+
+def turns_of(call: Call) -> list[JsonValue]:
+    """Return the messages of a call."""
+    return cast("list[JsonValue]", call.body.get("messages") or [])
 
 
 def head_of(body: Mapping[str, JsonValue], outgoing: Outgoing) -> tuple[str, int, str]:
@@ -163,7 +167,7 @@ def _model(row: Table, target: Target) -> Table:
     }
 
 
-def _chat(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIError:
+def _chat(body: Table, target: Target, call: Call, outgoing: Outgoing) -> Answer | OpenAIError:
     try:
         usage = complete_chat(body, target, outgoing)
     except UnsoundError as e:
@@ -174,6 +178,12 @@ def _chat(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIErr
     failed = next((c.get("x_finish_reason", "error") for c in choices if c["finish_reason"] == "error"), None)
     if failed is not None:
         return broken(target, f"the vendor ended the answer with {failed!r}")
+    if outgoing.memory is not None:
+        for choice in choices:
+            message = cast("Table", choice["message"])
+            thought = message.get("reasoning_content")
+            if isinstance(thought, str):
+                outgoing.memory.keep(turns_of(call), message.get("tool_calls"), thought)
     return _answer(target, body, usage)
 
 
@@ -205,6 +215,9 @@ def _complete_calls(message: Table, made_up_id: str) -> bool:
     if not calls:
         message.pop("tool_calls", None)
         return False
+    if isinstance(calls, dict):  # one call, as some vendors give it
+        calls = [cast("JsonValue", calls)]
+        message["tool_calls"] = calls
     if not isinstance(calls, list):
         raise UnsoundError("tool calls that are no list")
     for i, tool_call in enumerate(calls):
@@ -222,11 +235,11 @@ def _complete_calls(message: Table, made_up_id: str) -> bool:
     return True
 
 
-def _embeddings(body: Table, target: Target, call: Call, outgoing: Outgoing) -> Answer | OpenAIError:
+def _embeddings(body: Table, target: Target, outgoing: Outgoing) -> Answer | OpenAIError:
     rows = body.get("data")
     if not isinstance(rows, list) or not rows:
         return _unsound(target, body, b"")
-    if len(rows) != _inputs(call.body.get("input")):
+    if len(rows) != outgoing.inputs:
         # A program pairs texts and vectors by their order: one that lacks would shift all that follow.
         return broken(target, "the upstream's answer does not hold one vector for each input")
     for i, row in enumerate(rows):
@@ -241,13 +254,6 @@ def _embeddings(body: Table, target: Target, call: Call, outgoing: Outgoing) -> 
     model = body.get("model")
     body.update({"object": "list", "usage": usage, "model": model if isinstance(model, str) else outgoing.model})
     return _answer(target, body, usage if isinstance(counted, dict) else None)
-
-
-def _inputs(asked: JsonValue) -> int:
-    """Return how many vectors an `input` asks for: a list of tokens is one text."""
-    if not isinstance(asked, list):
-        return 1
-    return 1 if all(is_int(token) for token in asked) else len(asked)
 
 
 def _is_vector(embedding: JsonValue) -> bool:

@@ -19,6 +19,28 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
 _POSTS: Final[tuple[tuple[str, Api], ...]] = (("/chat/completions", "chat"), ("/embeddings", "embeddings"))
 _DEPLOYMENTS: Final = "/deployments/"
+CARRIED: Final = frozenset[Api]({"chat", "embeddings", "models"})
+# First word of the path of every other API -> its name.
+_OTHERS: Final[Mapping[str, Api]] = {
+    "assistants": "assistants",
+    "audio": "audio",
+    "batches": "batch",
+    "completions": "completions",
+    "conversations": "conversations",
+    "edits": "edits",
+    "engines": "engines",
+    "files": "files",
+    "fine-tunes": "fine_tuning",
+    "fine_tuning": "fine_tuning",
+    "images": "images",
+    "moderations": "moderations",
+    "realtime": "realtime",
+    "responses": "responses",
+    "threads": "assistants",
+    "uploads": "files",
+    "vector_stores": "vector_stores",
+    "videos": "videos",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +73,11 @@ def parse_call(method: str, path: str, content: bytes) -> Call:
             "/openai/deployments/NAME/chat/completions"; percent-encoded or not; a query is ignored.
         content: the body.
 
+    Returns:
+        The call; of an API that is not `CARRIED`, its name and path only.
+
     Raises:
-        RefusedError: not an API that is served (404), another method (405), too large (413), or not a sound request
+        RefusedError: no API of OpenAI's (404), another method (405), too large (413), or not a sound request
             (400); `.error` is the answer to give.
     """
     path = path.partition("?")[0].rstrip("/")
@@ -64,6 +89,9 @@ def parse_call(method: str, path: str, content: bytes) -> Call:
     if models >= 0 and (path.endswith("/models") or path.count("/", models) == 2):
         _require_method(method, "GET")
         return Call("models", path[models:], {}, "")
+    for at, word in enumerate(words := path.split("/")):
+        if word in _OTHERS:
+            return Call(_OTHERS[word], "/" + "/".join(words[at:]), {}, "")
     raise refuse(404, f"Unknown request URL: {method} {path[-80:]}", code="unknown_url")
 
 

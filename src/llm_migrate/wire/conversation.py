@@ -10,6 +10,7 @@ from typing import TypeAlias, cast
 
 from llm_migrate.catalog.policy import Effect, Policy, Ruling, judge
 from llm_migrate.catalog.schema import JsonValue, MessageRules
+from llm_migrate.wire.memory import Reasoning
 
 Turn: TypeAlias = dict[str, JsonValue]
 
@@ -18,7 +19,7 @@ def to_vendor(turns: list[Turn], rules: MessageRules, rulings: Sequence[Ruling],
     """Return the turns as the vendor takes them.
 
     Args:
-        turns: an OpenAI conversation; not changed.
+        turns: an OpenAI conversation, with the reasoning that is sent back; not changed.
         rules: what the vendor demands.
         rulings: of this request; those on `messages.*` say what is to be done.
         policy: whose rules, for parts that are dropped one by one.
@@ -33,13 +34,15 @@ def to_vendor(turns: list[Turn], rules: MessageRules, rulings: Sequence[Ruling],
         turns = [_drop_parts(turn, policy) for turn in turns]
     if "messages.text_parts" in subjects:
         turns = [_join_text(turn) for turn in turns]
+    if "messages.fold_system" in subjects:
+        turns = _fold_system(turns)
     if "messages.system" in subjects:
         turns = _merge_system(turns) if rules.system == "merge" else _system_first(turns)
     if "messages.order" in subjects:
         turns = _merge_neighbours(turns)
     if "messages.empty" in subjects:
         turns = [_without_empty(turn) for turn in turns]
-    if "messages.reasoning_content" in subjects:
+    if "messages.reasoning_content" in subjects and rules.reasoning_content == "strip":
         turns = [{k: v for k, v in turn.items() if k != "reasoning_content"} for turn in turns]
     return turns
 
@@ -109,6 +112,39 @@ def _merge_system(turns: list[Turn]) -> list[Turn]:
     text = "\n".join(filter(None, (text_of(turn.get("content")) for turn in system)))
     first: Turn = {**system[0], "content": text}
     return [first, *(turn for turn in turns if turn["role"] != "system")]
+
+
+def _fold_system(turns: list[Turn]) -> list[Turn]:
+    """Put the text of all system turns before that of the first user turn."""
+    text = "\n".join(filter(None, (text_of(turn.get("content")) for turn in turns if turn["role"] == "system")))
+    others = [turn for turn in turns if turn["role"] != "system"]
+    first = next((i for i, turn in enumerate(others) if turn["role"] == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": text}, *others]
+    folded = _joined({"role": "user", "content": text}, others[first])
+    return [*others[:first], folded, *others[first + 1 :]]
+
+
+def restore_reasoning(turns: list[Turn], rules: MessageRules, memory: Reasoning | None, *, thinks: bool) -> list[Turn]:
+    """Return the turns with the reasoning that a program left out beside tool calls; the same list if there is none.
+
+    Args:
+        turns: an OpenAI conversation; not changed.
+        rules: whether the vendor wants it, and what stands in where nobody remembers it.
+        memory: who remembers, if anybody.
+        thinks: the model thinks, so the vendor refuses a turn without.
+    """
+    if rules.reasoning_content != "restore":
+        return turns
+    filler = rules.reasoning_filler if thinks else None
+    out: list[Turn] = []
+    for i, turn in enumerate(turns):
+        thought = None
+        if turn.get("tool_calls") and not turn.get("reasoning_content"):
+            known = memory.find(cast("list[JsonValue]", turns[:i]), turn["tool_calls"]) if memory is not None else None
+            thought = known or filler
+        out.append(turn if thought is None else {**turn, "reasoning_content": thought})
+    return out if any(new is not old for new, old in zip(out, turns, strict=True)) else turns
 
 
 def _merge_neighbours(turns: list[Turn]) -> list[Turn]:

@@ -5,10 +5,10 @@ A dialect that is OpenAI's own shape reads nothing by itself; the others also tu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, Protocol
 
-from llm_migrate.catalog.policy import Policy, Ruling
+from llm_migrate.catalog.policy import Policy
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table
@@ -26,8 +26,14 @@ class Dialect(Protocol):
         """Return all headers but the proof of who calls."""
         ...
 
-    def write_body(self, target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy, /) -> bytes:
-        """Return the request's body with every ruling applied.
+    def write_body(self, target: Target, call: Call, out: Table, policy: Policy, /) -> Table:
+        """Return the request's JSON in the vendor's shape.
+
+        Args:
+            target: whose.
+            call: what was asked.
+            out: the request with every ruling applied, in OpenAI's shape; may be changed.
+            policy: whose rules.
 
         Raises:
             RefusedError: it cannot be said in this shape.

@@ -18,11 +18,13 @@ class Chunk:
         payload: its JSON, without "data: ".
         content: it carries text, reasoning, a refusal or a piece of a tool call.
         finish: it carries a finish reason.
+        tool: it carries a piece of a tool or function call.
     """
 
     payload: bytes = field(repr=False)
     content: bool
     finish: bool
+    tool: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,11 @@ def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
     return max(0.0, until - (now_s if since is None else since))
 
 
+def read_date(headers: Mapping[str, str]) -> float | None:
+    """Return the Unix time that an answer says it is, None without a sound one."""
+    return _instant(headers.get("date", ""))
+
+
 def page_text(page: bytes) -> str:
     """Return the first words of an HTML or plain page, without tags, scripts and markup."""
     text = page[:65536].decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from llm_migrate.catalog.policy import Ruling
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Secret
+from llm_migrate.wire.memory import Reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class Outgoing:
         rulings: what the judge said of the request.
         adapted: what was changed, for the header `x-llm-migrate-adapted`; "" if nothing.
         now_s: Unix time of the request, for answers that carry none.
-        secret: the credential, so that no answer that repeats it is passed on.
+        secrets: the credential and what stands in for it, so that no answer that repeats them is passed on.
+        inputs: how many texts it embeds.
+        others: further requests that say the rest of the same call.
+        memory: where what the model thinks before it calls tools is kept for later; None where nobody wants it.
     """
 
     method: str
@@ -37,7 +41,10 @@ class Outgoing:
     rulings: tuple[Ruling, ...] = ()
     adapted: str = ""
     now_s: float = 0.0
-    secret: Secret | None = field(default=None, repr=False)
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    inputs: int = 1
+    others: tuple[Outgoing, ...] = field(default=(), repr=False)
+    memory: Reasoning | None = field(default=None, repr=False)
 
     def made_up_id(self, prefix: str) -> str:
         """Return an id for an answer that has none; the same one for the same request."""

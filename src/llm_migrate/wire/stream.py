@@ -6,13 +6,14 @@ else came (R1, R5).
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Final, cast
 
 import orjson
 
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
-from llm_migrate.wire.answer import broken, complete_chat, encode, head_of, read_error
+from llm_migrate.wire.answer import broken, complete_chat, encode, head_of, read_error, turns_of
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import (
     Table,
@@ -29,6 +30,7 @@ from llm_migrate.wire.complete import (
 from llm_migrate.wire.dialect import READERS
 from llm_migrate.wire.event import Chunk, Done, Event, Fault
 from llm_migrate.wire.failure import OpenAIError, find_failure
+from llm_migrate.wire.memory import Overheard
 from llm_migrate.wire.outgoing import Outgoing
 from llm_migrate.wire.sse import SseError, SseEvent, SseParser
 from llm_migrate.wire.tool_deltas import ToolDeltas
@@ -58,7 +60,9 @@ class StreamReader:
         self._seen_event = False
         self._identity: tuple[str, int, str] | None = None
         self._finished: dict[int, bool] = {}  # choice index -> a finish was seen
+        self._done_finishes = any(fnmatchcase(target.endpoint.id, g) for g in target.provider.stream.done_is_finish)
         self._tools = ToolDeltas(outgoing)
+        self._overheard = Overheard() if outgoing.memory is not None else None
         self._extras: Table = {}  # of chunks without choices, for the next one that has some
         self._over = False
 
@@ -84,22 +88,38 @@ class StreamReader:
         if self._over:
             return []
         out: list[Event] = []
+        if self._ends_in_an_error(out):
+            return out
         if not self._seen_event:
             return self._no_stream(out)
         return self._end(out)
+
+    def _ends_in_an_error(self, out: list[Event]) -> bool:
+        """Take an error whose event the vendor did not end; anything else that is cut off is nothing (R5)."""
+        try:
+            cut_off = self._sse.feed(b"\n\n")
+        except SseError:
+            return False
+        for event in cut_off:
+            chunk = _parsed(event.data)
+            if isinstance(chunk, dict) and self._reader is not None:
+                chunk = self._reader.read_event(chunk, self._call)
+            if isinstance(chunk, dict) and (event.type == "error" or find_failure(chunk) is not None):
+                self._take_aside(event, chunk, out)
+                return True
+        return False
 
     def _take(self, event: SseEvent, out: list[Event]) -> None:
         data = event.data
         self._seen_event = True
         if data.startswith(b"[DONE]"):
+            if self._done_finishes:
+                self._finish_unsaid(out)
             self._end(out)
             return
         if not data.strip():
             return
-        try:
-            chunk = cast("JsonValue", orjson.loads(data))
-        except orjson.JSONDecodeError:
-            chunk = None
+        chunk = _parsed(data)
         if not isinstance(chunk, dict):
             self._garbage(out)
             return
@@ -111,6 +131,16 @@ class StreamReader:
             self._take_aside(event, chunk, out)
             return
         self._take_sound(chunk, choices, data, out)
+
+    def _finish_unsaid(self, out: list[Event]) -> None:
+        """Say the finish of a vendor that says none: to it, [DONE] is the end of an answer that is whole."""
+        choices: list[JsonValue] = [
+            {"index": i, "delta": {}, "finish_reason": "tool_calls" if self._tools.any_of(i) else "stop"}
+            for i, over in self._finished.items()
+            if not over
+        ]
+        if choices:
+            self._take_sound({"choices": choices}, choices, b"\n", out)
 
     def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
         """Take an event that carries no choice: an error, the count, or facts about the prompt."""
@@ -142,7 +172,7 @@ class StreamReader:
             chunk.update({k: v for k, v in self._extras.items() if k not in chunk})
             self._extras = {}
             changed = True
-        content = finish = False
+        content = finish = tool = False
         for i, choice in enumerate(choices):
             if not isinstance(choice, dict):
                 self._garbage(out)
@@ -158,8 +188,9 @@ class StreamReader:
                 return
             delta = cast("Table", choice["delta"])
             content = content or any(delta.get(name) for name in _CONTENT)
+            tool = tool or bool(delta.get("tool_calls") or delta.get("function_call"))
             finish = finish or reason is not None
-        out.append(Chunk(orjson.dumps(chunk) if changed else data, content, finish))
+        out.append(Chunk(orjson.dumps(chunk) if changed else data, content, finish, tool))
 
     def _is_plain(self, choice: Table) -> bool:
         """Say whether a choice is a complete piece of text in midstream, as nearly all are."""
@@ -188,6 +219,8 @@ class StreamReader:
         delta = cast("Table", choice["delta"])
         changed |= complete_text(delta, self._facts)
         changed |= self._tools.complete(index, delta)
+        if self._overheard is not None:
+            self._overheard.hear(index, delta)
         changed |= complete_finish(choice, self._facts, has_tools=self._tools.any_of(index), required=False)
         changed |= complete_logprobs(choice)
         if choice["finish_reason"] is not None and self._finished.get(index):
@@ -212,6 +245,8 @@ class StreamReader:
             last: Table = {"choices": [], "usage": self.usage or missing_usage()}
             complete_head(last, _OBJECT, *self._identity)
             out.append(Chunk(orjson.dumps(last), content=False, finish=False))
+        if self._overheard is not None and self._outgoing.memory is not None:
+            self._overheard.keep(turns_of(self._call), self._outgoing.memory)
         out.append(Done())
         self._over = True
         return out
@@ -232,10 +267,7 @@ class StreamReader:
         head = bytes(self._head)
         if not head.strip():
             return self._fault(out, broken(self._target, "the upstream answered with an empty stream"))
-        try:
-            body = cast("JsonValue", orjson.loads(head))
-        except orjson.JSONDecodeError:
-            body = None
+        body = _parsed(head)
         if isinstance(body, dict) and self._reader is not None:
             body = self._reader.read_answer(body, self._call)
             head = encode(body)
@@ -261,6 +293,13 @@ class StreamReader:
         self._seen_event = True
         self._take_sound(body, cast("list[JsonValue]", body["choices"]), b"\n", out)
         return out if self._over else self._end(out)
+
+
+def _parsed(data: bytes) -> JsonValue:
+    try:
+        return cast("JsonValue", orjson.loads(data))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _complete_delta(choice: Table, *, is_first: bool) -> bool:

@@ -5,6 +5,8 @@ The openai SDK joins the strings of all pieces, so an id or a name that a vendor
 
 from __future__ import annotations
 
+from typing import cast
+
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.wire.complete import Table, UnsoundError, complete_function, is_int
 from llm_migrate.wire.outgoing import Outgoing
@@ -31,9 +33,12 @@ class ToolDeltas:
         calls = delta.get("tool_calls")
         if calls is None:
             return False
+        changed = isinstance(calls, dict)
+        if isinstance(calls, dict):  # one call, as some vendors give it
+            calls = [cast("JsonValue", calls)]
+            delta["tool_calls"] = calls
         if not isinstance(calls, list):
             raise UnsoundError("tool calls that are no list")
-        changed = False
         for piece in calls:
             if not isinstance(piece, dict):
                 raise UnsoundError("a tool call that is no object")

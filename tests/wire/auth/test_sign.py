@@ -8,8 +8,8 @@ import pytest
 
 from llm_migrate.catalog.schema import Auth
 from llm_migrate.config import Secret
-from llm_migrate.errors import ConfigError, CredentialError
-from llm_migrate.wire.auth import SIGNERS, Unsigned, bce_v1, jwt_sensenova, jwt_zhipu, sign, tc3
+from llm_migrate.errors import CredentialError
+from llm_migrate.wire.auth import TOKENED, Unsigned, bce_v1, jwt_sensenova, jwt_zhipu, sign, tc3
 from tests.wire.recorded import one
 
 NOW = 1720483200.4
@@ -113,11 +113,19 @@ def test_a_body_of_any_bytes_is_hashed_as_it_is():
     assert len(signatures) == 2
 
 
-def test_a_way_that_needs_its_own_call_cannot_sign():
-    """Baidu's bearer token is fetched, which no signer does."""
-    assert "baidu-iam" not in SIGNERS
-    with pytest.raises(ConfigError, match="cannot sign 'baidu-iam'"):
-        sign(auth("baidu-iam"), PAIR, Unsigned("GET", "https://x.test/"), now_s=NOW)
+@pytest.mark.parametrize("kind", ["baidu-iam", "baidu-oauth"])
+def test_keys_that_ask_for_a_token_never_go_out_themselves(kind):
+    """Without the token that a pair of keys asks for, nothing is signed: the keys would stand in the request."""
+    with pytest.raises(CredentialError, match="a token is needed"):
+        sign(auth(kind), PAIR, Unsigned("GET", "https://x.test/"), now_s=NOW)
+
+
+@pytest.mark.parametrize("kind", sorted(TOKENED - {"baidu-oauth"}))
+def test_a_token_stands_in_for_the_key(kind):
+    """What is kept from before is shown as it is; the key is not looked at."""
+    signed = sign(auth(kind), Secret("any"), Unsigned("GET", "https://x.test/"), now_s=NOW, token=Secret("token"))
+
+    assert signed.headers == (("authorization", "Bearer token"),)
 
 
 @pytest.mark.parametrize("kind", ["jwt-hs256-sensenova", "tc3-hmac-sha256", "bce-auth-v1", "jwt-hs256-zhipu"])

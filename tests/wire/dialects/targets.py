@@ -13,6 +13,7 @@ from llm_migrate.wire.exchange import Answer, Call, Outgoing, StreamReader, pars
 
 NOW = 1720483200.0
 KEY = "canary-id-0123456789:canary-secret-0123456789"
+TOKEN = Secret("canary-token-0123456789")
 
 
 def native(provider: str, endpoint: str, auth: str | None = None, key: str = KEY) -> Target:
@@ -34,7 +35,12 @@ def ask(target: Target, model: str, messages: Any = "hi", *, now_s: float = NOW,
     """Return the request for a chat."""
     call = call_of(messages, **fields)
     key = Secret(target.source.names[0])
-    return prepare(target, call, model=model, adapt="warn", secret=key, now_s=now_s)
+    return prepare(target, call, model=model, secret=key, now_s=now_s, token=token_for(target))
+
+
+def token_for(target: Target) -> Secret | None:
+    """Return a token where the target's way to sign asks for one with its keys."""
+    return TOKEN if target.auth.kind == "baidu-oauth" and ":" in target.source.names[0] else None
 
 
 def body_of(target: Target, model: str, messages: Any = "hi", **fields: Any) -> dict[str, Any]:

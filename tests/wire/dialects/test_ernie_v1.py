@@ -166,6 +166,52 @@ def test_a_result_without_its_call_is_refused(turns):
     assert (caught.value.error.status, caught.value.error.param) == (400, "messages")
 
 
+@pytest.mark.parametrize("behind", [{"role": "user", "content": "and now?"}, {"role": "assistant", "content": "a"}])
+def test_turns_in_another_order_are_refused(behind):
+    """V1 wants question and answer in turn: a question behind a result, or an answer at the end, has no place."""
+    messages = [
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": None, "tool_calls": [call("a")]},
+        {"role": "tool", "tool_call_id": "a", "content": "{}"},
+        behind,
+    ]
+
+    with pytest.raises(RefusedError) as caught:
+        ask(V1, MODEL, messages)
+
+    assert caught.value.error.param in ("messages", "messages.last")
+
+
+def test_only_what_v1_has_no_place_for_leaves_a_turn():
+    """The author of a turn stays, for V1 has a field for it; what else OpenAI puts there is dropped, and said so."""
+    turn = {"role": "user", "content": "hi", "name": "ann", "audio": {"id": "x"}}
+
+    out = ask(V1, MODEL, [turn])
+
+    assert json.loads(out.body)["messages"] == [{"role": "user", "content": "hi", "name": "ann"}]
+    assert "messages.audio=dropped" in out.adapted
+    assert "messages.name" not in out.adapted
+
+
+def test_a_function_that_takes_nothing_says_so():
+    """V1 wants `parameters`; a promise to keep to them it does not know, and that is said."""
+    out = ask(V1, MODEL, tools=[{"type": "function", "function": {"name": "ping", "strict": True}}])
+
+    assert json.loads(out.body)["functions"] == [{"name": "ping", "parameters": {"type": "object", "properties": {}}}]
+    assert "tools.function.strict=dropped" in out.adapted
+
+
+def test_a_schema_is_asked_for_in_the_prompt():
+    """JSON mode is a bare word there, with or without a schema beside it."""
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+
+    plain = body_of(V1, MODEL, response_format={"type": "json_object"})
+    body = body_of(V1, MODEL, response_format=form)
+
+    assert (plain["response_format"], body["response_format"]) == ("json_object", "json_object")
+    assert '{"type":"object"}' in body["messages"][0]["content"]
+
+
 def test_the_same_id_may_come_again():
     """Ids that a model counts anew in each turn are not mixed up."""
     messages: list[dict[str, Any]] = []
@@ -197,6 +243,7 @@ def test_the_old_form_of_calls_stays():
     assert sent["messages"] == messages
     assert sent["functions"] == functions
     assert sent["tool_choice"] == {"type": "function", "function": {"name": "w"}}
+    assert "functions" not in body_of(V1, MODEL, functions=functions, function_call="none")
     assert answer["choices"][0]["finish_reason"] == "function_call"
     assert answer["choices"][0]["message"]["function_call"] == {"name": "w", "arguments": '{"city":"北京"}'}
 

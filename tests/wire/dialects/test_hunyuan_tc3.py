@@ -83,6 +83,45 @@ def test_images_are_its_sdks():
     assert body == theirs("vision")
 
 
+def test_images_need_a_text():
+    """A turn of images only is refused by name, as the API would refuse it."""
+    image = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+
+    with pytest.raises(RefusedError, match="text") as caught:
+        ask(TC3, "hunyuan-vision", [{"role": "user", "content": [image]}])
+
+    assert caught.value.error.param == "messages"
+
+
+def test_what_has_no_name_there_is_dropped_and_said():
+    """Author, detail and strictness leave; nothing else does."""
+    parts = [
+        {"type": "text", "text": "t"},
+        {"type": "image_url", "image_url": {"url": "https://x.test", "detail": "low"}},
+    ]
+    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}
+
+    vision = ask(TC3, "hunyuan-vision", [{"role": "user", "name": "ann", "content": parts}])
+    tooled = ask(TC3, "hunyuan-functioncall", tools=[strict])
+
+    (turn,) = json.loads(vision.body)["Messages"]
+    assert turn == {
+        "Role": "user",
+        "Contents": [{"Type": "text", "Text": "t"}, {"Type": "image_url", "ImageUrl": {"Url": "https://x.test"}}],
+    }
+    assert json.loads(tooled.body)["Tools"] == body_of(TC3, "hunyuan-functioncall", tools=[TOOL])["Tools"]
+    assert vision.adapted == "messages.name=dropped, messages.content.image_url.detail=dropped"
+    assert tooled.adapted == "tools.function.strict=dropped"
+
+
+@pytest.mark.parametrize(("choice", "told"), [("auto", True), ("none", False)])
+def test_where_no_choice_is_taken_none_is_said_by_naming_no_tool(choice, told):
+    """The SDK's words name the models that take a choice; the others may call what they are told of."""
+    body = body_of(TC3, "hunyuan-turbos-latest", tools=[TOOL], tool_choice=choice)
+
+    assert ("Tools" in body, "ToolChoice" in body) == (told, False)
+
+
 def test_a_named_tool_is_a_custom_choice():
     """The whole tool stands beside the choice."""
     choice = {"type": "function", "function": {"name": "w"}}

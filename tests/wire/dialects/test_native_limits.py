@@ -6,8 +6,8 @@ import pytest
 
 from llm_migrate.config import Secret
 from llm_migrate.config.target import Target
-from llm_migrate.wire.exchange import RefusedError, parse_call, prepare
-from tests.wire.dialects.targets import KEY, body_of, native
+from llm_migrate.wire.exchange import Manner, RefusedError, parse_call, prepare
+from tests.wire.dialects.targets import KEY, body_of, native, token_for
 
 TARGETS = {
     "ernie": (native("ernie", "v1"), "ernie-4.0-8k"),
@@ -26,7 +26,7 @@ def test_a_list_of_models_is_not_offered(asked):
     call = parse_call("GET", "/v1/models", b"")
 
     with pytest.raises(RefusedError) as caught:
-        prepare(asked[0], call, model="", adapt="warn", secret=Secret(KEY), now_s=0.0)
+        prepare(asked[0], call, model="", secret=Secret(KEY), now_s=0.0, token=token_for(asked[0]))
 
     assert (caught.value.error.status, caught.value.error.code) == (404, "unknown_url")
 
@@ -44,7 +44,7 @@ def test_a_body_that_cannot_be_written_is_refused(asked, field):
     call = parse_call("POST", "/v1/chat/completions", body)
 
     with pytest.raises(RefusedError) as caught:
-        prepare(asked[0], call, model=asked[1], adapt="warn", secret=Secret(KEY), now_s=0.0)
+        prepare(asked[0], call, model=asked[1], secret=Secret(KEY), now_s=0.0, token=token_for(asked[0]))
 
     assert (caught.value.error.status, caught.value.error.code) == (400, "invalid_json")
 
@@ -55,7 +55,15 @@ def test_strict_refuses_what_would_be_lost(asked):
     call = parse_call("POST", "/v1/chat/completions", body)
 
     with pytest.raises(RefusedError) as caught:
-        prepare(asked[0], call, model=asked[1], adapt="strict", secret=Secret(KEY), now_s=0.0)
+        prepare(
+            asked[0],
+            call,
+            model=asked[1],
+            manner=Manner("strict"),
+            secret=Secret(KEY),
+            now_s=0.0,
+            token=token_for(asked[0]),
+        )
 
     assert caught.value.error.param == "seed"
 
@@ -87,6 +95,33 @@ def test_odd_tools_break_nothing(asked, tools, calls):
         assert refused.error.status == 400
 
 
+CUSTOM = {"type": "custom", "custom": {"name": "free"}}
+
+
+@pytest.mark.parametrize("name", ["ernie", "hunyuan"])
+def test_a_tool_that_is_no_function_is_refused(name):
+    """Its name says nothing there, so it is not left out in silence; nor is a call of one."""
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [{"id": "c", **CUSTOM}]},
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+    ]
+
+    for param, fields in (("tools.custom", {"tools": [CUSTOM]}), ("messages.tool_calls.custom", {"messages": turns})):
+        with pytest.raises(RefusedError) as caught:
+            body_of(*TARGETS[name], **fields)
+        assert caught.value.error.param == param
+
+
+@pytest.mark.parametrize("name", ["ernie", "hunyuan"])
+def test_the_first_turn_is_a_question(name):
+    """A greeting of the assistant before it is refused by name: there is nobody who could have been asked."""
+    with pytest.raises(RefusedError, match="first turn") as caught:
+        body_of(*TARGETS[name], [{"role": "assistant", "content": "welcome"}, {"role": "user", "content": "hi"}])
+
+    assert caught.value.error.param == "messages.first"
+
+
 @pytest.mark.parametrize("name", ["ernie", "sensenova"])
 def test_a_choice_of_none_offers_nothing(name):
     """Where the API has no word for it, the tools are not named."""
@@ -94,7 +129,7 @@ def test_a_choice_of_none_offers_nothing(name):
 
     body = body_of(*TARGETS[name], tools=[tool], tool_choice="none")
 
-    assert body.keys() <= {"model", "messages"}
+    assert not body.keys() & {"tools", "functions", "tool_choice"}
 
 
 def test_a_result_behind_another_turn_is_refused():

@@ -49,7 +49,7 @@ def test_tools_are_its_sdks_but_for_a_choice_that_says_nothing():
     body = body_of(NATIVE, **given["input"])
 
     theirs = json.loads(given["expected"]["body"])
-    assert body == {k: v for k, v in theirs.items() if k != "tool_choice"}
+    assert body == {**{k: v for k, v in theirs.items() if k != "tool_choice"}, "max_new_tokens": 2048}
 
 
 def test_a_forced_choice_is_refused():
@@ -60,17 +60,48 @@ def test_a_forced_choice_is_refused():
 
 def test_an_image_is_a_text_not_an_object():
     """The address of an image stands in the part itself."""
-    parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}]
+    image = {"url": "https://x.test/a.png", "detail": "low"}
+    parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": image}]
 
-    body = body_of(NATIVE, "SenseChat-Vision", [{"role": "user", "content": parts}])
+    out = ask(NATIVE, "SenseChat-Vision", [{"role": "user", "content": parts}])
 
-    assert body["messages"][0]["content"] == [parts[0], {"type": "image_url", "image_url": "https://x.test/a.png"}]
+    sent = json.loads(out.body)["messages"][0]["content"]
+    assert sent == [parts[0], {"type": "image_url", "image_url": "https://x.test/a.png"}]
+    assert out.adapted == "messages.content.image_url.detail=dropped"
 
 
-@pytest.mark.parametrize(("asked", "sent"), [(0, 0.000001), (0.8, 0.8), (2, 2)])
-def test_zero_temperature_is_the_least(asked, sent):
-    """0 is refused by the vendor, so the least that it takes is sent."""
-    assert body_of(NATIVE, MODEL, temperature=asked)["temperature"] == sent
+@pytest.mark.parametrize(
+    ("name", "asked", "sent"),
+    [
+        ("temperature", 0, 1e-6),
+        ("temperature", 0.8, 0.8),
+        ("temperature", 2, 2),
+        ("top_p", 0, 1e-6),
+        ("top_p", 1, 0.999999),
+    ],
+)
+def test_the_ends_of_open_ranges_are_the_next_best(name, asked, sent):
+    """0 and, for top_p, 1 are refused by the vendor, so the nearest that it takes is sent."""
+    assert body_of(NATIVE, MODEL, **{name: asked})[name] == sent
+
+
+def test_an_answer_is_not_cut_because_nobody_said_how_long_it_may_be():
+    """The vendor stops at 1024 tokens unasked; what a program asks for stands, and so does a small context."""
+    assert body_of(NATIVE, MODEL)["max_new_tokens"] == 2048
+    assert body_of(NATIVE, MODEL, max_tokens=5)["max_new_tokens"] == 5
+    assert "max_new_tokens" not in body_of(NATIVE, "SenseChat")
+
+
+def test_turns_of_tools_go_to_models_with_tools_only():
+    """The role is unknown to the others, so a conversation that goes on with such a model is refused by name."""
+    turns = vector("tools are passed through untouched by the SDK")["input"]["messages"]
+    call = {"id": "c", "type": "function", "function": {"name": "w", "arguments": "{}"}}
+    turns = [*turns, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": "r"}]
+
+    with pytest.raises(RefusedError) as caught:
+        ask(NATIVE, "SenseNova-V6-Pro", turns)
+
+    assert caught.value.error.param == "messages.tool_calls"
 
 
 def test_an_answer_is_openais():

@@ -106,7 +106,7 @@ class CallPlanner:
         change = CallChange()
         given = {k.arg: k.value for k in call.keywords if k.arg}
         extra: dict[str, str] = {}
-        policy = self._move.policy("embeddings" if hit.api == "embeddings" else "chat", model)
+        policy = self._move.policy("embeddings" if hit.api == "embeddings" else "chat", model, hit.model)
         body = self._body(call, hit)
         hidden = body.keys() - given.keys() - {OPEN}
         for ruling in judge(policy, body):
@@ -180,6 +180,9 @@ class CallPlanner:
             if effect is not Effect.KEPT:
                 advice = ruling.advice or "the vendor wants this otherwise"
                 change.problems.append((name, advice, effect is Effect.REFUSED))
+        elif "." in name:
+            if effect > Effect.OMITTED:  # what may be inside is the same for nearly every call, and told by the scan
+                change.problems.append((name, ruling.advice or "the vendor does not take it", effect is Effect.REFUSED))
         elif effect is Effect.REFUSED:
             self._refused(change, ruling, given)
         elif effect is Effect.RENAMED and not ruling.set:
@@ -188,7 +191,7 @@ class CallPlanner:
             self._dropped(change, ruling, given)
         elif ruling.set or ruling.remove:
             self._certain(change, ruling, given, extra)
-        elif ruling.at_worst >= Effect.CLAMPED and name in given:
+        elif ruling.at_worst >= Effect.CLAMPED and name in given and name != "input":
             advice = f"its value is chosen at run time, and not every value passes there. {ruling.advice}"
             change.problems.append((name, advice.strip(), False))
 

@@ -17,7 +17,6 @@ from llm_migrate.wire.auth.request import Unsigned
 from llm_migrate.wire.auth.token import Token
 
 URL: Final = "https://aip.baidubce.com/oauth/2.0/token"
-STALE: Final = frozenset({"110", "111"})  # error codes that mean: fetch a new token, then try once more
 _SPARE_S: Final = 86_400.0  # of the 30 days that a token lasts, the last is not counted on
 
 

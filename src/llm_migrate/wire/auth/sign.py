@@ -1,8 +1,4 @@
-"""Prove who calls: one signer for each way that the catalog knows, pure in credential, request and time.
-
-Two ways are not here, for they need a request of their own before the call: `baidu-iam`, and `baidu-oauth` with an
-application's keys. What they send and read stands in their modules.
-"""
+"""Prove who calls: one signer for each way that the catalog knows, pure in credential, request and time."""
 
 from __future__ import annotations
 
@@ -12,26 +8,32 @@ from urllib.parse import parse_qsl, urlsplit
 
 from llm_migrate.catalog.schema import Auth
 from llm_migrate.config import Secret
-from llm_migrate.errors import ConfigError
-from llm_migrate.wire.auth import bce_v1, jwt_sensenova, jwt_zhipu, tc3
+from llm_migrate.errors import ConfigError, CredentialError
+from llm_migrate.wire.auth import bce_v1, tc3, tokens
 from llm_migrate.wire.auth.request import Signed, Unsigned
 
 _Signer: TypeAlias = Callable[[Auth, Secret, Unsigned, float], Signed]
 
 
-def sign(auth: Auth, secret: Secret, request: Unsigned, *, now_s: float) -> Signed:
+def sign(auth: Auth, secret: Secret, request: Unsigned, *, now_s: float, token: Secret | None = None) -> Signed:
     """Return what proves to a vendor who calls.
 
     Args:
         auth: the way to sign.
-        secret: the key, a pair of keys, or a token that was fetched elsewhere.
+        secret: the key, a pair of keys, or a token that the user has.
         request: exactly what will be sent.
         now_s: Unix time.
+        token: what stands in for the key, where the way to sign takes such a one.
 
     Raises:
         ConfigError: a way that this version does not know.
         CredentialError: the secret is not of the form that the way needs.
     """
+    if token is None:
+        minted = tokens.mint(auth, secret, now_s=now_s)
+        token = minted.secret if minted is not None else None
+    if token is not None:
+        return tokens.show(auth, token)
     signer = SIGNERS.get(auth.kind)
     if signer is None:
         raise ConfigError(f"auth: this version cannot sign {auth.kind!r}")
@@ -39,19 +41,11 @@ def sign(auth: Auth, secret: Secret, request: Unsigned, *, now_s: float) -> Sign
 
 
 def _bearer(_auth: Auth, secret: Secret, _request: Unsigned, _now_s: float) -> Signed:
-    return _token(secret)
+    return Signed((("authorization", f"Bearer {secret.reveal()}"),))
 
 
 def _azure_key(_auth: Auth, secret: Secret, _request: Unsigned, _now_s: float) -> Signed:
     return Signed((("api-key", secret.reveal()),))
-
-
-def _zhipu(_auth: Auth, secret: Secret, _request: Unsigned, now_s: float) -> Signed:
-    return _token(jwt_zhipu.mint(secret, now_s=now_s).secret)
-
-
-def _sensenova(_auth: Auth, secret: Secret, _request: Unsigned, now_s: float) -> Signed:
-    return _token(jwt_sensenova.mint(*secret.pair(), now_s=now_s).secret)
 
 
 def _tc3(auth: Auth, secret: Secret, request: Unsigned, now_s: float) -> Signed:
@@ -81,21 +75,18 @@ def _bce(_auth: Auth, secret: Secret, request: Unsigned, now_s: float) -> Signed
     return Signed((("authorization", authorization), ("x-bce-date", date)))
 
 
-def _access_token(_auth: Auth, secret: Secret, _request: Unsigned, _now_s: float) -> Signed:
-    return Signed(query=(("access_token", secret.reveal()),))
-
-
-def _token(secret: Secret) -> Signed:
-    return Signed((("authorization", f"Bearer {secret.reveal()}"),))
+def _shown(auth: Auth, secret: Secret, _request: Unsigned, _now_s: float) -> Signed:
+    if secret.is_pair:
+        raise CredentialError("a token is needed, which these two keys can ask for")
+    return tokens.show(auth, secret)
 
 
 SIGNERS: Final[Mapping[str, _Signer]] = {
     "bearer": _bearer,
     "entra": _bearer,
     "azure-key": _azure_key,
-    "jwt-hs256-zhipu": _zhipu,
-    "jwt-hs256-sensenova": _sensenova,
     "tc3-hmac-sha256": _tc3,
     "bce-auth-v1": _bce,
-    "baidu-oauth": _access_token,
+    "baidu-oauth": _shown,
+    "baidu-iam": _shown,
 }

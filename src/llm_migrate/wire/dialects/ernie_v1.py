@@ -1,24 +1,24 @@
 """Baidu's V1 API ("wenxinworkshop"): the model is the end of the address, the system text stands apart.
 
-Knows the shape only, as qianfan 0.4.12.3 writes and reads it; what is allowed stands in the provider file. One function
-is called at a time, and its result carries its name instead of an id.
+Knows the shape only, as qianfan 0.4.12.3 writes and reads it; what is allowed, and what of a request is left out,
+stands in the provider file. One function is called at a time; its result is JSON and carries its name instead of an id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, cast
 from urllib.parse import quote
 
 import orjson
 
 from llm_migrate._version import __version__
-from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import ApiFacts, JsonValue
+from llm_migrate.catalog.policy import Policy
+from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table, table_of
-from llm_migrate.wire.conversation import Turn, text_of, to_vendor
+from llm_migrate.wire.conversation import Turn, text_of
 from llm_migrate.wire.failure import refuse
 
 _HEADERS: Final = (
@@ -26,6 +26,8 @@ _HEADERS: Final = (
     ("accept", "application/json"),
     ("user-agent", f"llm-migrate/{__version__}"),
 )
+# A function that takes nothing, in the words of the vendor's page.
+_NO_PARAMETERS: Final[Table] = {"type": "object", "properties": {}}
 # Of an answer or event; whatever else there is (search_info, ban_round, ...) is kept beside.
 _TAKEN: Final = frozenset({"object", "result", "is_end", "is_truncated", "finish_reason", "function_call"})
 
@@ -44,29 +46,25 @@ def write_headers(call: Call) -> tuple[tuple[str, str], ...]:
     return _HEADERS if call.api == "chat" else ()
 
 
-def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
+def write_body(_target: Target, _call: Call, out: Table, _policy: Policy) -> Table:
     """Return the request's JSON.
 
     Raises:
-        RefusedError: a tool's result without its call, or the body is nested too deeply to be written.
+        RefusedError: a tool's result without its call, or turns in another order than V1 takes.
     """
-    out = apply(call.body, rulings)
     del out["model"]
-    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
     turns = cast("list[Turn]", out.pop("messages"))
-    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
     system = "\n".join(filter(None, (text_of(turn.get("content")) for turn in turns if turn["role"] == "system")))
     messages = [*_messages([turn for turn in turns if turn["role"] != "system"])][::-1]
+    _check_order(messages)
     head: Table = {"messages": cast("JsonValue", messages)}
     if system:
         head["system"] = system
     _write_tools(out)
-    if not call.stream:
-        out.pop("stream", None)
-    try:
-        return orjson.dumps({**head, **out})
-    except orjson.JSONEncodeError:
-        raise refuse(400, "The body is nested too deeply", code="invalid_json") from None
+    form = out.get("response_format")
+    if isinstance(form, dict) and isinstance(form.get("type"), str):
+        out["response_format"] = form["type"]
+    return {**head, **out}
 
 
 def read_answer(body: Table, call: Call) -> Table:
@@ -91,22 +89,28 @@ def read_event(event: Table, call: Call) -> Table:
     return _answer(event, {"index": 0, "delta": delta | called, "finish_reason": finish})
 
 
+def _check_order(messages: list[Turn]) -> None:
+    """Refuse turns that do not alternate between what is asked and what the model says."""
+    for i, turn in enumerate(messages):
+        if (turn["role"] in ("user", "function")) != (i % 2 == 0):
+            problem = f"messages[{i}]: V1 takes a question or a result, then an answer, in turn"
+            raise refuse(400, problem, param="messages")
+
+
 def _write_tools(out: Table) -> None:
-    """Say tools as bare functions; a choice of none is said by naming none."""
-    tools = out.pop("tools", None)
-    if isinstance(tools, list) and tools:
-        functions = [_write_function(table_of(tool)) for tool in tools]
-        out["functions"] = cast("JsonValue", functions)
-    choice = out.pop("function_call", None) or out.get("tool_choice")
-    if choice == "none":
-        out.pop("functions", None)
-        out.pop("tool_choice", None)
-    elif isinstance(choice, dict) and "type" not in choice:
+    """Say tools as bare functions; what is none stays for the vendor to refuse."""
+    tools = out.get("tools")
+    if isinstance(tools, list):
+        del out["tools"]
+        out["functions"] = [_write_function(tool) for tool in tools]
+    choice = out.get("tool_choice")
+    if isinstance(choice, dict) and "type" not in choice:  # of a program from before tools
         out["tool_choice"] = {"type": "function", "function": choice}
 
 
-def _write_function(tool: Table) -> Table:
-    return {k: v for k, v in table_of(tool.get("function")).items() if k != "strict"}
+def _write_function(tool: JsonValue) -> JsonValue:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    return {"parameters": _NO_PARAMETERS, **function} if isinstance(function, dict) else tool
 
 
 def _messages(turns: list[Turn]) -> Iterator[Turn]:
@@ -133,26 +137,24 @@ def _messages(turns: list[Turn]) -> Iterator[Turn]:
 def _exchanges(turn: Turn, calls: list[Table], results: dict[str, Turn]) -> list[Turn]:
     """Return call and result for each call of a turn, and take the results away."""
     out: list[Turn] = []
+    head = {name: value for name, value in turn.items() if name not in ("content", "tool_calls")}
     for i, call in enumerate(calls):
         function = table_of(call.get("function"))
         result = results.pop(str(call.get("id")), None)
         if result is None:
             raise refuse(400, "Each tool call must be followed by its result", param="messages")
-        said = text_of(turn.get("content")) if i == 0 else ""
+        said = turn.get("content") if i == 0 else None
         called = {"name": function.get("name"), "arguments": function.get("arguments")}
-        out.append({"role": "assistant", "content": said or None, "function_call": called})
+        out.append({**head, "content": said, "function_call": called})
         content = _as_json(text_of(result.get("content")))
         out.append({"role": "function", "name": function.get("name"), "content": content})
     return out
 
 
 def _plain(turn: Turn) -> Turn:
-    out: Turn = {"role": turn["role"], "content": turn.get("content")}
     if turn["role"] == "function":
-        out |= {"name": turn.get("name"), "content": _as_json(text_of(turn.get("content")))}
-    elif isinstance(turn.get("function_call"), dict):
-        out["function_call"] = turn["function_call"]
-    return out
+        return {**turn, "content": _as_json(text_of(turn.get("content")))}
+    return {name: value for name, value in turn.items() if name != "tool_calls" or value}
 
 
 def _as_json(text: str) -> str:

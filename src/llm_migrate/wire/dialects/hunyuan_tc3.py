@@ -1,24 +1,23 @@
 """Tencent Cloud's own shape, as Hunyuan's ChatCompletions has it: one address, CamelCase, a wrapper around answers.
 
-Knows the shape only, as tencentcloud-sdk-python-hunyuan 3.1.180 writes and reads it; what is allowed stands in the
-provider file. An error comes with HTTP 200; inside a stream it is an event of its own.
+Knows the shape only, as tencentcloud-sdk-python-hunyuan 3.1.180 writes and reads it; what is allowed, and what of a
+request is left out, stands in the provider file. An error comes with HTTP 200; in a stream it is an event of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final, cast
 
 import orjson
 
 from llm_migrate._version import __version__
-from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import ApiFacts, JsonValue
+from llm_migrate.catalog.policy import Policy
+from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table, table_of
-from llm_migrate.wire.conversation import Turn, to_vendor
+from llm_migrate.wire.conversation import Turn
 from llm_migrate.wire.failure import refuse
 
 _HEADERS: Final = (
@@ -44,25 +43,17 @@ def write_headers(call: Call) -> tuple[tuple[str, str], ...]:
     return _HEADERS if call.api == "chat" else ()
 
 
-def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
+def write_body(_target: Target, _call: Call, out: Table, _policy: Policy) -> Table:
     """Return the request's JSON.
 
     Raises:
-        RefusedError: a tool is chosen that is not offered, or the body is nested too deeply to be written.
+        RefusedError: a tool is chosen that is not offered, or the turns are not as the API takes them.
     """
-    out = apply(call.body, rulings)
-    out["model"] = cast("str", policy.model)
-    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
     turns = cast("list[Turn]", out["messages"])
-    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
-    out["messages"] = cast("JsonValue", [_write_turn(turn) for turn in turns])
-    try:
-        _write_tools(out)
-        if not call.stream:
-            out.pop("stream", None)
-        return orjson.dumps({_camel(name): value for name, value in out.items()})
-    except orjson.JSONEncodeError:
-        raise refuse(400, "The body is nested too deeply", code="invalid_json") from None
+    _check_turns(turns)
+    out["messages"] = [_write_turn(turn) for turn in turns]
+    _write_tools(out)
+    return {_camel(name): value for name, value in out.items()}
 
 
 def read_answer(body: Table, _call: Call) -> Table:
@@ -79,56 +70,52 @@ def read_event(event: Table, _call: Call) -> Table:
     return read_answer(event, _call) if "Response" in event else _read(event)
 
 
+def _check_turns(turns: list[Turn]) -> None:
+    """Refuse what the API is known to refuse and no rule speaks of."""
+    for i, turn in enumerate(turns):
+        content = turn.get("content")
+        if isinstance(content, list) and not any(table_of(part).get("type") == "text" for part in content):
+            problem = f"messages[{i}]: Hunyuan's native API wants a text beside images"
+            raise refuse(400, problem, param="messages")
+
+
 def _write_turn(turn: Turn) -> Table:
-    out: Table = {"Role": turn["role"]}
-    content = turn.get("content")
-    if isinstance(content, list):
-        out["Contents"] = [_write_part(part) for part in content]
-    else:
-        out["Content"] = content if isinstance(content, str) else ""
-    if isinstance(turn.get("tool_call_id"), str):
-        out["ToolCallId"] = turn["tool_call_id"]
-    calls = turn.get("tool_calls")
-    if isinstance(calls, list) and calls:
-        out["ToolCalls"] = [_write_call(call) for call in calls]
-    return out
-
-
-def _write_part(part: JsonValue) -> JsonValue:
-    """Return a content part with its names in CamelCase: `image_url: {url}` becomes `ImageUrl: {Url}`."""
-    if not isinstance(part, dict):
-        return part
+    """Return a turn with its names in CamelCase; a list of parts has a name of its own, and a null is no text."""
     out: Table = {}
-    for name, value in part.items():
-        # How closely to look at an image is OpenAI's own wish, and has no name here.
-        inner = {_camel(k): v for k, v in value.items() if k != "detail"} if isinstance(value, dict) else value
-        out[_camel(name)] = inner
+    for name, value in turn.items():
+        if name == "content" and isinstance(value, list):
+            out["Contents"] = [_write_names(part) for part in value]
+        elif name == "tool_calls" and isinstance(value, list):
+            out |= {"ToolCalls": [_write_names(call) for call in value]} if value else {}
+        else:
+            out[_camel(name)] = value
+    if "Contents" not in out:
+        out["Content"] = turn.get("content") or ""
     return out
 
 
-def _write_call(call: JsonValue) -> JsonValue:
-    function = table_of(table_of(call).get("function"))
-    named: Table = {"Name": function.get("name"), "Arguments": function.get("arguments")}
-    return {"Id": table_of(call).get("id"), "Type": "function", "Function": named}
+def _write_names(item: JsonValue) -> JsonValue:
+    """Return a part, call or tool with its names in CamelCase: `image_url: {url}` becomes `ImageUrl: {Url}`."""
+    if not isinstance(item, dict):
+        return item
+    inside = {name: {_camel(k): v for k, v in value.items()} for name, value in item.items() if isinstance(value, dict)}
+    return {_camel(name): inside.get(name, value) for name, value in item.items()}
 
 
 def _write_tools(out: Table) -> None:
     tools = out.get("tools")
-    if isinstance(tools, list) and tools:
+    if isinstance(tools, list):
         out["tools"] = [_write_tool(tool) for tool in tools]
-        _write_choice(out)
-    else:
-        out.pop("tools", None)
-        out.pop("tool_choice", None)
+    _write_choice(out)
 
 
 def _write_tool(tool: JsonValue) -> JsonValue:
-    function = table_of(table_of(tool).get("function"))
-    parameters = function.get("parameters")
-    out: Table = {"Name": function.get("name"), "Parameters": orjson.dumps(parameters or {}).decode()}
-    if "description" in function:
-        out["Description"] = function["description"]
-    return {"Type": "function", "Function": out}
+    """Return a tool, whose parameters are a text of JSON; what is none stays for the vendor to refuse."""
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(tool, dict) or not isinstance(function, dict):
+        return _write_names(tool)
+    text = orjson.dumps(function.get("parameters") or {}).decode()
+    return _write_names({**tool, "function": {**function, "parameters": text}})
 
 
 def _write_choice(out: Table) -> None:
@@ -137,11 +124,11 @@ def _write_choice(out: Table) -> None:
     if not isinstance(choice, dict):
         return
     name = table_of(choice.get("function")).get("name")
-    tools = cast("list[dict[str, Table]]", out["tools"])
-    chosen = next((tool for tool in tools if tool["Function"]["Name"] == name), None)
+    tools = cast("list[JsonValue]", out.get("tools") or [])
+    chosen = next((tool for tool in tools if table_of(table_of(tool).get("Function")).get("Name") == name), None)
     if chosen is None:
         raise refuse(400, "tool_choice names a function that is not in tools", param="tool_choice")
-    out["tool_choice"], out["custom_tool"] = "custom", cast("JsonValue", chosen)
+    out["tool_choice"], out["custom_tool"] = "custom", chosen
 
 
 def _read(response: Table) -> Table:

@@ -6,19 +6,14 @@ and v1. Destination and credential come from the target alone; no header of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
-import orjson
-
 from llm_migrate._version import __version__
-from llm_migrate.catalog.policy import Policy, Ruling, apply, judge
-from llm_migrate.catalog.schema import JsonValue
+from llm_migrate.catalog.policy import Policy, judge
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
-from llm_migrate.wire.conversation import Turn, to_vendor
-from llm_migrate.wire.failure import refuse
+from llm_migrate.wire.complete import Table
 
 _USER_AGENT: Final = f"llm-migrate/{__version__}"
 # Dated versions before this one answer 400 to stream_options, so it is not added for them.
@@ -41,30 +36,13 @@ def write_headers(call: Call) -> tuple[tuple[str, str], ...]:
     return common if call.api == "models" else (("content-type", "application/json"), *common)
 
 
-def write_body(target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
-    """Return the request's JSON with every ruling applied.
-
-    Raises:
-        RefusedError: nested too deeply to be written.
-    """
-    out = apply(call.body, rulings)
-    out["model"] = cast("str", policy.model)
-    facts = policy.facts
-    if facts is not None and "messages" in out:
-        turns = cast("list[Turn]", out["messages"])
-        out["messages"] = cast("JsonValue", to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy))
-    if call.stream:
-        if _counts_when_asked(target, call, policy):
-            # The ledger needs the count even if the caller does not; the stream reader takes it out again.
-            options = out.get("stream_options")
-            out["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    else:
-        # An explicit false says nothing, and not every vendor knows the word.
-        out.pop("stream", None)
-    try:
-        return orjson.dumps(out)
-    except orjson.JSONEncodeError:
-        raise refuse(400, "The body is nested too deeply", code="invalid_json") from None
+def write_body(target: Target, call: Call, out: Table, policy: Policy) -> Table:
+    """Return the request's JSON: it is in this shape already."""
+    if call.stream and _counts_when_asked(target, call, policy):
+        # The ledger needs the count even if the caller does not; the stream reader takes it out again.
+        options = out.get("stream_options")
+        out["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    return out
 
 
 def _counts_when_asked(target: Target, call: Call, policy: Policy) -> bool:

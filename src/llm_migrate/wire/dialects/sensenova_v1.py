@@ -1,22 +1,20 @@
 """SenseNova's classic API: OpenAI's request but for images, and answers under `data` whose messages are plain texts.
 
-Knows the shape only, as sensenova 1.0.6 writes and reads it; what is allowed stands in the provider file.
+Knows the shape only, as sensenova 1.0.6 writes and reads it; what is allowed, and what of a request is left out, stands
+in the provider file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, cast
 
-import orjson
-
 from llm_migrate._version import __version__
-from llm_migrate.catalog.policy import Policy, Ruling, apply
-from llm_migrate.catalog.schema import ApiFacts, JsonValue
+from llm_migrate.catalog.policy import Policy
+from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
 from llm_migrate.wire.call import Call
 from llm_migrate.wire.complete import Table
-from llm_migrate.wire.conversation import Turn, to_vendor
+from llm_migrate.wire.conversation import Turn
 from llm_migrate.wire.failure import refuse
 
 _HEADERS: Final = (
@@ -39,28 +37,10 @@ def write_headers(call: Call) -> tuple[tuple[str, str], ...]:
     return _HEADERS if call.api == "chat" else ()
 
 
-def write_body(_target: Target, call: Call, rulings: Sequence[Ruling], policy: Policy) -> bytes:
-    """Return the request's JSON.
-
-    Raises:
-        RefusedError: nested too deeply to be written.
-    """
-    out = apply(call.body, rulings)
-    out["model"] = cast("str", policy.model)
-    facts = cast("ApiFacts", policy.facts)  # an API of which nothing is known was refused before
-    turns = cast("list[Turn]", out["messages"])
-    turns = to_vendor(turns, facts.messages_for(policy.endpoint), rulings, policy)
-    out["messages"] = cast("JsonValue", [_write_turn(turn) for turn in turns])
-    if out.get("tool_choice") == "none":
-        # The API has no such word: what is not offered is not called.
-        out.pop("tools", None)
-        del out["tool_choice"]
-    if not call.stream:
-        out.pop("stream", None)
-    try:
-        return orjson.dumps(out)
-    except orjson.JSONEncodeError:
-        raise refuse(400, "The body is nested too deeply", code="invalid_json") from None
+def write_body(_target: Target, _call: Call, out: Table, _policy: Policy) -> Table:
+    """Return the request's JSON."""
+    out["messages"] = cast("JsonValue", [_write_turn(turn) for turn in cast("list[Turn]", out["messages"])])
+    return out
 
 
 def read_answer(body: Table, _call: Call) -> Table:

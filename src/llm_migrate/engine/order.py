@@ -1,0 +1,126 @@
+"""In which order a chain's targets are asked, and which are asked at all: pure functions of call, facts and chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Final
+
+from llm_migrate.catalog.policy import find_model
+from llm_migrate.catalog.schema import JsonValue, Price
+from llm_migrate.config import Chain, Target
+from llm_migrate.errors import ConfigError
+from llm_migrate.wire.exchange import Call
+
+_CHARS_A_TOKEN: Final = 3  # a rough measure, between English and Chinese: sizes are compared, nothing is billed by it
+_USUAL_OUTPUT: Final = 500  # tokens, where the call names no limit
+
+
+def order(
+    chain: Chain, call: Call, model_for: Callable[[Target, str], str], *, today: dt.date, chance: float
+) -> list[Target]:
+    """Return the targets that a call may go to, in the order in which they are asked.
+
+    Args:
+        chain: whose targets and order.
+        call: what is asked.
+        model_for: the id of what was asked at a target; raises ConfigError where there is none.
+        today: for prices that hold for a time.
+        chance: uniform in [0, 1), for shares.
+    """
+    size = estimated_tokens(call)
+    targets = [target for target in chain.targets if _is_for(target, call, size)]
+    match chain.order:
+        case "ordered":
+            return targets
+        case "weighted":
+            return _by_share(targets, chain.weights, chance)
+        case "cheapest":
+
+            def cost(target: Target) -> tuple[bool, Decimal]:
+                found = _cost(target, call, model_for, size, today, chain.rates)
+                return found is None, found or Decimal(0)  # an unknown price is no low one
+
+            return sorted(targets, key=cost)
+
+
+def estimated_tokens(call: Call) -> int:
+    """Return about how many tokens the texts of a call are; images and sounds count as nothing."""
+    todo: list[JsonValue] = [call.body.get("messages"), call.body.get("input"), call.body.get("tools")]
+    chars = 0
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            chars += len(value) if not value.startswith("data:") else 0
+        elif isinstance(value, list):
+            todo += value
+        elif isinstance(value, dict):
+            todo += value.values()
+    return chars // _CHARS_A_TOKEN
+
+
+def is_for_model(target: Target, asked: str) -> bool:
+    """Say whether a target is meant for a model that programs ask for, by the conditions of the configuration."""
+    globs = target.only.models
+    return not globs or any(fnmatchcase(asked.lower(), glob.lower()) for glob in globs)
+
+
+def _is_for(target: Target, call: Call, size: int) -> bool:
+    """Say whether a target is meant for a call, by the conditions that the configuration sets."""
+    if not is_for_model(target, call.model):
+        return False
+    only = target.only
+    return (only.from_input_tokens or 0) <= size and (
+        only.up_to_input_tokens is None or size <= only.up_to_input_tokens
+    )
+
+
+def _by_share(targets: Sequence[Target], weights: Mapping[str, float], chance: float) -> list[Target]:
+    """Return the target that chance picks by the shares, then the others as listed."""
+    total = sum(weights.get(target.name, 0) for target in targets)
+    mark = chance * total
+    for target in targets:
+        mark -= weights.get(target.name, 0)
+        if mark < 0:
+            return [target, *(other for other in targets if other is not target)]
+    return list(targets)
+
+
+def _cost(
+    target: Target,
+    call: Call,
+    model_for: Callable[[Target, str], str],
+    size: int,
+    today: dt.date,
+    rates: Mapping[str, Decimal],
+) -> Decimal | None:
+    """Return about what a call costs at a target; None where the price, or its currency's rate, is not known."""
+    try:
+        model = find_model(target.provider, model_for(target, call.model), endpoint=target.endpoint.id)
+    except ConfigError:
+        return None
+    if model is None:
+        return None
+    if model.free:
+        return Decimal(0)
+    limit = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
+    output = limit if isinstance(limit, int) else _USUAL_OUTPUT
+    prices = [
+        price for price in model.prices if _holds(price, target, size, today) and (not rates or price.currency in rates)
+    ]
+    if not prices:
+        return None
+    price = prices[0]
+    amount = price.input_per_mtok * size + (price.output_per_mtok or Decimal(0)) * output
+    return amount * rates.get(price.currency, Decimal(1))
+
+
+def _holds(price: Price, target: Target, size: int, today: dt.date) -> bool:
+    """Say whether a price is that of a call: its endpoint, its day and its size; hours are left out of account."""
+    if price.endpoint not in (None, target.endpoint.id) or price.hours is not None:
+        return False
+    if (price.from_ is not None and today < price.from_) or (price.until is not None and today > price.until):
+        return False
+    return price.up_to_input_tokens is None or size <= price.up_to_input_tokens
