@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from llm_migrate.catalog.policy import Effect, Ruling
+from llm_migrate.catalog.policy import OPEN, UNKNOWN, VERDICTS, Effect, Policy, Ruling, judge, verdict_of
 from llm_migrate.config import Secret
 from llm_migrate.wire.exchange import Outgoing, RefusedError, parse_call, prepare
+from tests.catalog.test_policy_properties import blur, blur_turns
 from tests.e2e.received import as_asked
 from tests.fakes.served import SERVED, Served
 from tests.fakes.server import RefusalError, Reply, Request
@@ -79,6 +82,45 @@ def test_the_report_says_exactly_what_was_changed(served: Served, model: str, bo
         lost = members_lost(body.get(name), received.get(name), name)
         silent = [place for place in lost if not is_told(place, told)]
         assert not silent or any(is_wide(r) for r in told), f"{silent} left in silence"
+
+
+@pytest.mark.parametrize(("served", "model"), CASES)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(body=chat_requests(), data=st.data())
+def test_a_scan_foresees_what_the_wire_does(
+    served: Served, model: str, body: dict[str, Any], data: st.DataObject
+) -> None:
+    """Whatever part of a request is unknown to a scan, its interval holds the verdict of the real one."""
+    target = served.target()
+    try:
+        verdict = verdict_of(sent(served, model, body).rulings)[0]
+    except RefusedError as refused:
+        # What a dialect cannot say in its shape, and no rule speaks of, is not foreseen.
+        judged = judge(Policy(target.provider, target.endpoint.id, "chat", model, asked="gpt-4o"), body)
+        if not any(ruling.effect is Effect.REFUSED for ruling in judged):
+            assert refused.error.param in ("messages", "tool_choice")
+            return
+        verdict = "blocked"
+
+    seen = view(data.draw, body)
+    known = data.draw(st.booleans())
+    policy = Policy(target.provider, target.endpoint.id, "chat", model, asked="gpt-4o")
+    scanned = policy if known else replace(policy, model=UNKNOWN, asked=UNKNOWN)
+    least, most = verdict_of(judge(scanned, seen))
+
+    order = VERDICTS.index
+    assert order(least) <= order(verdict) <= order(most), (least, verdict, most)
+
+
+def view(draw: st.DrawFn, body: dict[str, Any]) -> dict[str, object]:
+    """Return a request as a scan may see it: some fields hidden, some values not known."""
+    hidden = draw(st.sets(st.sampled_from(sorted(body))))
+    seen = {
+        name: value if value is None else blur_turns(draw, value) if name == "messages" else blur(draw, value)
+        for name, value in body.items()
+        if name not in hidden
+    }
+    return {**seen, OPEN: UNKNOWN} if hidden else seen
 
 
 def sent(served: Served, model: str, body: dict[str, Any]) -> Outgoing:
