@@ -44,6 +44,16 @@ def desk(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A folder with the configuration that both READMEs show."""
+    folder = tmp_path / "configured"
+    folder.mkdir()
+    [config] = blocks(READMES[0], "toml")
+    (folder / "llm-migrate.toml").write_text(config, encoding="utf-8")
+    return folder
+
+
 def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a `llm-migrate` command line as a user would, in an 80-column world without colour."""
     words = shlex.split(command)
@@ -54,12 +64,15 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_every_command_runs_in_order(readme: str, desk: Path) -> None:
-    """Each `$ llm-migrate` line works in the example, in order, and prints the lines that the README shows."""
+def test_every_command_runs_in_order(readme: str, desk: Path, configured: Path) -> None:
+    """Each `$ llm-migrate` line works, in order, and prints the lines that the README shows.
+
+    They run in the example; a check runs where the README's configuration is.
+    """
     ran = 0
     for block in blocks(readme, "console"):
         for command, shown in commands(block):
-            done = run(command, desk)
+            done = run(command, configured if command.startswith("llm-migrate check") else desk)
 
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             missing = [

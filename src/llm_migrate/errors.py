@@ -6,7 +6,9 @@
     |   +-- CredentialError      set a key, or trust a host
     +-- UsageError               fix the command line or the argument
     +-- WireError                fix the payload: it cannot be said to this vendor
-    +-- UpstreamError            wait, pay, or take another provider
+    +-- UpstreamError            a call failed: wait, pay, or take another provider
+    |   +-- RequestRefusedError  fix the request: asking again is of no use
+    |   +-- StreamCutError       an answer broke off after its first words: what came is not whole
     +-- RewriteError             nothing was changed; the message says why
     +-- MissingExtraError        install an extra
 
@@ -14,6 +16,8 @@ A message reads `subject: place: problem`, then what to do. No message holds a k
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class MigrateError(Exception):
@@ -51,29 +55,57 @@ class WireError(MigrateError):
 
 
 class UpstreamError(MigrateError):
-    """A vendor or the network failed.
+    """A call failed at a vendor or on the way there, and no other target could serve it.
 
     Attributes:
-        provider: id of the provider.
-        status: HTTP status in OpenAI's terms, 0 without a response.
-        code: OpenAI error code, or the vendor's own as a string.
-        retry_after_s: seconds to wait, when the vendor said so.
+        message: what went wrong.
+        status: HTTP status in OpenAI's terms; 0 without a response.
+        type: OpenAI's type, such as "rate_limit_error".
+        code: OpenAI's code, such as "insufficient_quota", or the vendor's own as text.
+        param: the field that is to blame.
+        headers: of the answer, names in lower case.
     """
 
     def __init__(
         self,
-        problem: str,
+        message: str,
         *,
-        provider: str,
         status: int = 0,
+        kind: str = "upstream_error",
         code: str | None = None,
-        retry_after_s: float | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(f"{provider}: {status or 'no response'}: {problem}")
-        self.provider = provider
+        super().__init__(message)
+        self.message = message
         self.status = status
+        self.type = kind
         self.code = code
-        self.retry_after_s = retry_after_s
+        self.param = param
+        self.headers: Mapping[str, str] = headers or {}
+
+    @property
+    def provider(self) -> str:
+        """Id of the provider that was asked last; "" if none was."""
+        return self.headers.get("x-llm-migrate-provider", "")
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds to wait, when the vendor said so."""
+        seconds = self.headers.get("retry-after", "")
+        return float(seconds) if seconds.isdecimal() else None
+
+    def __str__(self) -> str:
+        subject = f"{self.provider}: " if self.provider else ""
+        return f"{subject}{self.status or 'no response'}: {self.message}"
+
+
+class RequestRefusedError(UpstreamError):
+    """The request is wrong or cannot be served as it is: a parameter, a model, its size, its content."""
+
+
+class StreamCutError(UpstreamError):
+    """A stream broke off after its first content; the chunks that came are part of an answer, not a whole one."""
 
 
 class RewriteError(MigrateError):

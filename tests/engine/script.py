@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llm_migrate.config import Config, load_config
 from llm_migrate.engine.call import Plan, Steps, World, run
@@ -82,6 +82,7 @@ class Play:
         keyring: Keyring | None = None,
         health: Health | None = None,
         buffer_tool_calls: bool = False,
+        on_cut: Literal["error", "continue"] = "error",
         **body: Any,
     ) -> None:
         self.clock = Clock()
@@ -103,6 +104,7 @@ class Play:
             self.clock.world,
             notice=self.noticed.append,
             buffer_tool_calls=buffer_tool_calls,
+            on_cut=on_cut,
         )
         self.steps: Steps = run(call, plan, self.journey)
 

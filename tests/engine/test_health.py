@@ -213,3 +213,15 @@ def test_nothing_of_the_prompt_is_in_an_event(config):
 
     assert "canary" not in repr(play.noticed)
     assert "127.0.0.1" not in repr(play.noticed)
+
+
+def test_what_is_known_of_a_healthy_target_does_not_grow(config):
+    """However many calls go well, only those of the last seconds are kept (R10)."""
+    health, [target, _] = Health(), config.chain().targets
+    for second in range(1000):
+        health.begin(target, float(second), retry=False)
+        health.end(target, None, float(second), 0.5)
+
+    place = health._place(target)
+    assert len(place.firsts) <= 11
+    assert len(place.breaker._window) <= 31

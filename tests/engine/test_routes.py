@@ -4,9 +4,11 @@ import ssl
 
 import pytest
 
+from llm_migrate.config import load_config
 from llm_migrate.engine import routes
 from llm_migrate.engine.httpx_upstream import HttpxUpstream
 from llm_migrate.engine.pooled_upstream import PooledUpstream
+from llm_migrate.errors import UpstreamError
 from tests.taps.loopback import loopback
 
 
@@ -75,3 +77,35 @@ def test_both_ways_offer_the_same():
     names = {name for name in vars(PooledUpstream) if not name.startswith("_")} - {"forget"}
 
     assert names == {name for name in vars(HttpxUpstream) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cause"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS"), ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE")],
+)
+def test_a_way_out_that_cannot_be_taken_is_named(variable, value, cause, monkeypatch):
+    """A SOCKS proxy or a missing certificate file is the error's cause, sync as async, and no address is in it (S7)."""
+    import asyncio
+
+    import llm_migrate
+
+    monkeypatch.setenv(variable, value)
+    chat = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+    config = load_config(base_url="https://127.0.0.1:9/v1", api_key="k")
+
+    async def ask():
+        async with llm_migrate.AsyncClient(config=config, max_retries=0) as client:
+            await client.chat(**chat)
+
+    routes.tls.cache_clear()
+    try:
+        with llm_migrate.Client(config=config, max_retries=0) as client, pytest.raises(UpstreamError) as sync:
+            client.chat(**chat)
+        with pytest.raises(UpstreamError) as concurrent:
+            asyncio.run(ask())
+    finally:
+        routes.tls.cache_clear()
+
+    assert str(sync.value) == str(concurrent.value)
+    assert cause in str(sync.value)
+    assert value not in str(sync.value)

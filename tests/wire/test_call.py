@@ -35,6 +35,14 @@ def test_a_deployment_in_the_path_is_the_model(name):
     assert (call.path, call.model) == ("/chat/completions", "my dep/a")
 
 
+@pytest.mark.parametrize(("api", "path"), [("chat", "/chat/completions"), ("embeddings", "/embeddings")])
+def test_an_engine_in_the_path_is_the_model(api, path):
+    """What a program calls `engine` openai 0.28 puts into the path, and no model into the body."""
+    call = parse_call("POST", f"/v1/engines/gpt-3.5-turbo{path}", b'{"messages": [{"role": "user"}], "input": "a"}')
+
+    assert (call.api, call.model) == (api, "gpt-3.5-turbo")
+
+
 @pytest.mark.parametrize(
     ("path", "below"), [("/v1/models", "/models"), ("/openai/models", "/models"), ("/v1/models/m-1", "/models/m-1")]
 )

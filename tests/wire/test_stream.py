@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import orjson
@@ -407,3 +408,53 @@ def test_a_tool_call_is_finished_by_done_as_one():
     events = read(sse(chunk({"role": "assistant", **piece})), target=make_target(stream={"done_is_finish": ["main"]}))
 
     assert bodies(events)[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+WORD = chunk({"content": "x"})
+
+
+@pytest.mark.parametrize(
+    ("later", "came_out"),
+    [
+        (WORD, WORD),
+        ({**WORD, "created": 1_700_000_000.0}, WORD),
+        ({**WORD, "id": "chatcmpl-2"}, WORD),
+        ({**WORD, "usage": USAGE}, WORD),
+        ({**WORD, "system_fingerprint": None}, WORD),
+        ({**WORD, "x_new": 1}, {**WORD, "x_new": 1}),
+        ({**WORD, "choices": [{**WORD["choices"][0], "logprobs": 1}]}, None),
+    ],
+)
+def test_a_chunk_is_judged_by_itself_however_like_the_one_before(later, came_out):
+    """After many chunks that need nothing, one that does is completed all the same (R11)."""
+    events = read(sse(TEXT[0], WORD, WORD, later, TEXT[-1]))
+
+    written = bodies(events)[3]
+    if came_out is None:
+        came_out = {**WORD, "choices": [{**WORD["choices"][0], "x_logprobs": 1}]}
+    assert written == came_out
+    assert type(written["created"]) is int
+
+
+def test_a_chunk_that_needs_nothing_is_handed_on_as_it_came():
+    """The bytes of a complete chunk are the vendor's own, spaces and all."""
+    spaced = b'{"id": "chatcmpl-1",  "object": "chat.completion.chunk", "created": 1700000000, "model": "acme-1-0101",'
+    spaced += b' "choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": null, "finish_reason": null}]}'
+
+    events = read(sse(TEXT[0], spaced.decode(), WORD, spaced.decode(), TEXT[-1]))
+
+    assert [event.payload for event in events[1:4]] == [spaced, orjson.dumps(WORD), spaced]
+    assert "x" not in repr(events[1])
+
+
+def test_chunks_that_are_held_back_take_little_memory():
+    """A chunk that was written anew takes no more room than its text: the engine may hold thousands (R7)."""
+    raw = sse(*[chunk({"role": "assistant", "content": ""}, extra=i) for i in range(500)], done=False)
+    stream = reader()
+    tracemalloc.start()
+    events = stream.feed(raw)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(events) == 500
+    assert held < 500 * 600

@@ -203,6 +203,15 @@ class MessageRules(Strict):
     source: str = ""
 
 
+class PartialTurn(Strict):
+    """How a last turn of the assistant is marked as one to go on with. The answer holds the rest only."""
+
+    field: str
+    endpoints: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    source: str
+
+
 class ApiFacts(Strict):
     """One API family of OpenAI at this vendor."""
 
@@ -213,6 +222,7 @@ class ApiFacts(Strict):
     defaults: tuple[Default, ...] = ()
     messages: MessageRules = MessageRules()
     messages_at: dict[str, MessageRules] = {}  # glob of endpoints -> the rules that hold there instead
+    partial: PartialTurn | None = None
     max_batch: int | None = None  # inputs in one embeddings call
     token_input: bool = False  # embeddings take lists of token ids, which are of OpenAI's tokenizers
     advice: str = ""
@@ -220,6 +230,8 @@ class ApiFacts(Strict):
 
     def messages_for(self, endpoint: str) -> MessageRules:
         """Return what an endpoint demands of messages."""
+        if not self.messages_at:  # asked several times a call
+            return self.messages
         found = (rules for glob, rules in self.messages_at.items() if fnmatch.fnmatchcase(endpoint, glob))
         return next(found, self.messages)
 

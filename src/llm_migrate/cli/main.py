@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rewrite": ("llm_migrate.cli.rewrite", "Change code and configuration to another provider, reversibly."),
     "undo": ("llm_migrate.cli.undo", "Bring back every byte that a rewrite changed."),
     "history": ("llm_migrate.cli.history", "List the rewrites of a tree that can be undone."),
+    "check": ("llm_migrate.cli.check", "Look whether calls would succeed, and what would happen if not."),
     "providers": ("llm_migrate.cli.providers", "Show what is known of each provider, with sources."),
 }
 

@@ -22,12 +22,15 @@ from llm_migrate.engine.steps import Failure, Head
 from llm_migrate.wire.exchange import Outgoing
 
 _OWN_HEADERS: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # aiohttp's, which we do not send
+_LATE: Final = Failure("ambiguous", "no answer within the time limit", timed_out=True)
+_MAX_HEADER_BYTES: Final = 64 * 1024  # of one header; aiohttp's own limit is met by long policies and cookies
 _NEVER_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientProxyConnectionError,
     aiohttp.ClientHttpProxyError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
+    routes.RouteError,
 )
 
 
@@ -44,9 +47,8 @@ class AiohttpUpstream:
                     URL(outgoing.url, encoded=True),
                     data=outgoing.body,
                     headers=outgoing.headers,
-                    skip_auto_headers=_OWN_HEADERS,
                     allow_redirects=False,
-                    proxy=routes.proxy_for(outgoing.url),
+                    proxy=routes.http_proxy_for(outgoing.url),
                     ssl=routes.tls() if outgoing.url.startswith("https:") else True,
                     timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s),
                 )
@@ -65,12 +67,26 @@ class AiohttpExchange:
         self.head = Head(response.status, {name.lower(): value for name, value in response.headers.items()})
         self._response = response
         self._loop = asyncio.get_running_loop()
+        # aiohttp closes a connection whose chunks are garbage, and forgets to tell who reads from it.
+        protocol = response.connection.protocol if response.connection is not None else None
+        self._lost: asyncio.Future[None] | None = getattr(protocol, "closed", None)  # newer than our oldest aiohttp
+        if self._lost is not None:
+            self._lost.remove_done_callback(_heed)  # once for a connection, however many answers it carries
+            self._lost.add_done_callback(_heed)
+            self._lost.add_done_callback(self._break_off)
 
     async def read(self, until: float) -> bytes | Failure:
         """Return the next bytes; empty at the end."""
         content = self._response.content
+        left = until - time.monotonic()
+        if left <= 0:
+            return _LATE
         try:
-            async with asyncio.timeout(until - time.monotonic()):
+            # What is here already needs no timer, which takes longer than the reading.
+            data = content.read_nowait()
+            if data or content.at_eof():
+                return data
+            async with asyncio.timeout(left):
                 return await content.readany()
         except (aiohttp.ClientError, OSError, TimeoutError) as e:
             return _failure(e)
@@ -79,12 +95,26 @@ class AiohttpExchange:
         """Give the connection back; aiohttp closes one whose answer is not over."""
         if whole and not self._response.content.at_eof():
             await asyncio.sleep(0)  # lets the last bytes in, if they are there
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._break_off)
         self._response.release()
 
     def abandon(self) -> None:
         """Have it closed by its own loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed, and its sockets with it
             self._loop.call_soon_threadsafe(self._response.close)
+
+    def _break_off(self, lost: asyncio.Future[None]) -> None:
+        """Tell who reads that the connection is gone."""
+        content = self._response.content
+        if not lost.cancelled() and content.exception() is None and not content.is_eof():
+            content.set_exception(lost.exception() or aiohttp.ClientPayloadError())
+
+
+def _heed(lost: asyncio.Future[None]) -> None:
+    """Take note of why a connection is gone; asyncio complains of what nobody took note of."""
+    if not lost.cancelled():
+        lost.exception()
 
 
 _Owner = AsyncGenerator[aiohttp.ClientSession, None]
@@ -110,7 +140,10 @@ async def _own_session() -> _Owner:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=_OWN_HEADERS,
         auto_decompress=False,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
         trust_env=False,  # it would read ~/.netrc and overwrite a target's credential; `routes` finds the proxies
     )
     try:

@@ -8,8 +8,7 @@ caller sees nothing of it; from then on nothing is repeated, and a break becomes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -17,22 +16,22 @@ from llm_migrate.catalog.policy import Effect, find_model
 from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Target
 from llm_migrate.config.target import BEARERS
+from llm_migrate.engine.continuing import continued, joined, may_continue, partial_field
 from llm_migrate.engine.decode import DecodeError, decoder_for
-from llm_migrate.engine.events import Adapted, Began, Committed, Ended, Failed, Listener, Sent, Skipped
+from llm_migrate.engine.events import Adapted, Began, Committed, Ended, Failed, Sent, Skipped
 from llm_migrate.engine.faults import broken, failed
-from llm_migrate.engine.health import Health
-from llm_migrate.engine.keyring import Keyring
 from llm_migrate.engine.outcome import CONTEXT_OVERFLOW, Next, Retry, Situation, decide
+from llm_migrate.engine.plan import Plan, World
 from llm_migrate.engine.proof import Proof, obtain
 from llm_migrate.engine.source import Source, encode
 from llm_migrate.engine.steps import (
     Attempt,
     Command,
+    Emit,
     Failure,
     Fan,
     Head,
     Journey,
-    Limits,
     Read,
     Reply,
     Result,
@@ -45,12 +44,12 @@ from llm_migrate.errors import ConfigError, CredentialError, WireError
 from llm_migrate.wire.exchange import (
     Answer,
     Call,
-    Manner,
     OpenAIError,
     Outcome,
     Outgoing,
     RefusedError,
     StreamReader,
+    encode_event,
     join,
     prepare,
     read_answer,
@@ -60,47 +59,13 @@ from llm_migrate.wire.exchange import (
 _TOKEN_S: Final = 10.0  # for a token to come
 _SKEW_S: Final = 30.0  # clocks that differ by less are not to blame for a refused signature
 _AFTER_FINISH_S: Final = 5.0  # how long usage and [DONE] may come after the finish
+_ERROR_S: Final = 5.0  # for the body of an error, whose status says the most of it
 _POLL_S: Final = 0.02  # for a place at a busy target
+
+__all__ = ["Plan", "Steps", "World", "run"]
 
 Steps: TypeAlias = Generator[Command, Result, None]
 _Tried: TypeAlias = Generator[Command, Result, OpenAIError | None]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Time and chance: monotonic seconds, Unix seconds, a number in [0, 1), an id for a request."""
-
-    now: Callable[[], float]
-    wall: Callable[[], float]
-    chance: Callable[[], float]
-    new_id: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a call may use.
-
-    Attributes:
-        targets: in the order to try them.
-        model_for: the vendor's id for what was asked; raises ConfigError where there is none.
-        manner: how requests are adapted.
-        keyring: tokens and clocks of vendors.
-        health: of the targets, as all calls see it.
-        limits: how long and how often.
-        world: time and chance.
-        notice: told of every decision.
-        buffer_tool_calls: hold a tool call of a stream back until it is whole.
-    """
-
-    targets: Sequence[Target]
-    model_for: Callable[[Target, str], str]
-    manner: Manner
-    keyring: Keyring
-    health: Health
-    limits: Limits
-    world: World
-    notice: Listener
-    buffer_tool_calls: bool = False
 
 
 def run(call: Call, plan: Plan, journey: Journey) -> Steps:
@@ -293,13 +258,13 @@ class _Route:
         keyring.drop(target, proof.secret)
         return proof.kept
 
-    def _prepare(self, target: Target, proof: Proof) -> Outgoing | OpenAIError:
+    def _prepare(self, target: Target, proof: Proof, call: Call | None = None) -> Outgoing | OpenAIError:
         plan = self._plan
         try:
             model = plan.model_for(target, self._call.model)
             outgoing = prepare(
                 target,
-                self._call,
+                call or self._call,
                 model=model,
                 manner=plan.manner,
                 secret=proof.secret,
@@ -334,6 +299,7 @@ class _Route:
             larger_targets=larger,
             may_retry=self._plan.health.may_retry(target, self._now()),
             left_s=self._ends_at - self._now(),
+            patience_s=self._latest() - self._now(),
             chance=self._plan.world.chance(),
         )
 
@@ -436,6 +402,16 @@ class _Route:
     def _read_whole(
         self, target: Target, outgoing: Outgoing, head: Head, until: float
     ) -> Generator[Command, Result, Answer | OpenAIError]:
+        good = 200 <= head.status < 300
+        body = yield from self._read_body(target, head, until if good else min(until, self._now() + _ERROR_S))
+        if isinstance(body, OpenAIError):
+            if good:
+                return body
+            body = b""  # what the status says holds without the words that would have followed
+        return read_answer(target, self._call, outgoing, head.status, head.headers, body)
+
+    def _read_body(self, target: Target, head: Head, until: float) -> Generator[Command, Result, bytes | OpenAIError]:
+        """Return a whole body, unpacked."""
         pieces: list[bytes] = []
         left = self._limits.body_bytes
         try:
@@ -445,7 +421,7 @@ class _Route:
                 if not isinstance(data, bytes):
                     return failed(data, target)
                 if not data:
-                    break
+                    return b"".join(pieces)
                 plain = decoder.feed(data, left)
                 left -= len(plain)
                 if left < 0:
@@ -453,15 +429,38 @@ class _Route:
                 pieces.append(plain)
         except DecodeError as e:
             return broken(target, str(e))
-        return read_answer(target, self._call, outgoing, head.status, head.headers, b"".join(pieces))
 
     def _stream(self, target: Target, outgoing: Outgoing, attempt: Attempt, more: bool) -> _Tried:
-        """Ask for a stream and hold it back until its first content."""
-        limits = self._limits
-        gate = self._now() + limits.read_s
+        """Ask for a stream, hold it back until its first content, and hand it on."""
+        gate = self._now() + self._limits.read_s
         if more and not _is_slow(target, outgoing):
-            gate = min(gate, self._now() + limits.first_token_s)
-        head = yield Send(outgoing, attempt, limits.connect_s, gate)
+            gate = min(gate, self._now() + self._limits.first_token_s)
+        opened = yield from self._open_stream(target, self._call, outgoing, attempt, gate)
+        if isinstance(opened, OpenAIError):
+            return opened
+        source, held, head = opened
+        self._plan.notice(Committed(self._id, target.name, outgoing.model, self._now() - self._began))
+        yield Reply(200, (("content-type", "text/event-stream; charset=utf-8"), *self._marks(head)), None)
+        kept: list[bytes] | None = [*held] if self._plan.on_cut == "continue" and may_continue(self._call) else None
+        last = yield from self._relay(source, held, kept)
+        # The books are closed before the last events go out: many callers never ask for what follows them.
+        self._over(attempt, target, source.fault)
+        if source.fault is not None and kept:
+            if last:
+                yield Emit(b"".join(map(encode_event, last)))
+            going_on = yield from self._go_on(kept)
+            last, source = going_on if going_on is not None else ([], source)
+        self._end(target, "ok" if source.fault is None else "cut", 200, source.usage)
+        emit = encode(last, source)
+        if emit is not None:
+            yield emit
+        return None
+
+    def _open_stream(
+        self, target: Target, call: Call, outgoing: Outgoing, attempt: Attempt, gate: float
+    ) -> Generator[Command, Result, tuple[Source, list[bytes], Head] | OpenAIError]:
+        """Ask for a stream; return it with its first payloads, or why there is none."""
+        head = yield Send(outgoing, attempt, self._limits.connect_s, gate)
         if not isinstance(head, Head):
             return failed(head, target)
         self._head = head
@@ -472,25 +471,63 @@ class _Route:
             decoder = decoder_for(head.headers.get("content-encoding", ""))
         except DecodeError as e:
             return broken(target, str(e))
-        reader = StreamReader(target, self._call, outgoing)
-        source = Source(reader, decoder, target, limits, buffer_tool_calls=self._plan.buffer_tool_calls)
+        reader = StreamReader(target, call, outgoing)
+        source = Source(reader, decoder, target, self._limits, buffer_tool_calls=self._plan.buffer_tool_calls)
         held = yield from source.preamble(gate)
-        if isinstance(held, OpenAIError):
-            return held
-        self._plan.notice(Committed(self._id, target.name, outgoing.model, self._now() - self._began))
-        yield Reply(200, (("content-type", "text/event-stream; charset=utf-8"), *self._marks(head)), None)
-        last = encode(held, source)
+        return held if isinstance(held, OpenAIError) else (source, held, head)
+
+    def _relay(
+        self, source: Source, payloads: list[bytes], kept: list[bytes] | None, *, joins: Target | None = None
+    ) -> Generator[Command, Result, list[bytes]]:
+        """Hand on a stream until it is over; return its last payloads, which nobody has yet.
+
+        Args:
+            source: the stream.
+            payloads: its first.
+            kept: takes in all that is handed on.
+            joins: the target that it is from, if it goes on with what is kept.
+        """
+        ends_at = float("inf")  # once the finish is out, comments do not restart the clock
         while not source.over:
-            if last is not None:
-                yield last
-            limit = min(limits.read_s, _AFTER_FINISH_S) if source.finished else limits.read_s
-            last = encode(source.take((yield Read(self._now() + limit))), source)
-        # The books are closed before the last events go out: many callers never ask for what follows them.
-        self._over(attempt, target, source.fault)
-        self._end(target, "ok" if source.fault is None else "cut", 200, source.usage)
-        if last is not None:
-            yield last
+            if payloads:
+                yield Emit(b"".join(map(encode_event, payloads)))
+            now = self._now()
+            if source.finished:
+                ends_at = min(ends_at, now + _AFTER_FINISH_S, now + self._limits.read_s)
+            payloads = source.take((yield Read(min(now + self._limits.read_s, ends_at))))
+            if joins is not None and kept:
+                payloads = joined(payloads, kept[0], joins)
+            elif kept is not None:
+                kept += payloads
+        return payloads
+
+    def _go_on(self, kept: list[bytes]) -> Generator[Command, Result, tuple[list[bytes], Source] | None]:
+        """Have a text that broke off continued, once; return the last payloads and their stream, None if nobody can."""
+        for target in self._open(self._plan.targets):
+            call = self._continued(target, kept)
+            if call is None:
+                continue
+            proof = yield from self._obtain(target)
+            outgoing = proof if isinstance(proof, OpenAIError) else self._prepare(target, proof, call)
+            if isinstance(outgoing, OpenAIError):
+                continue
+            attempt = self._attempt(target, outgoing, retry=True)
+            opened = yield from self._open_stream(target, call, outgoing, attempt, self._now() + self._limits.read_s)
+            if isinstance(opened, OpenAIError):
+                self._over(attempt, target, opened)
+                return None
+            source, held, _ = opened
+            last = yield from self._relay(source, joined(held, kept[0], target), kept, joins=target)
+            self._over(attempt, target, source.fault)
+            return last, source
         return None
+
+    def _continued(self, target: Target, kept: Sequence[bytes]) -> Call | None:
+        try:
+            field = partial_field(target, self._plan.model_for(target, self._call.model))
+        except ConfigError:
+            return None
+        return continued(self._call, kept, field) if field is not None else None
 
     def _end(self, target: Target | None, outcome: Outcome, status: int, usage: Mapping[str, JsonValue] | None) -> None:
         name = target.name if target is not None else None

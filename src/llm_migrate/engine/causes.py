@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
+from llm_migrate.engine.routes import RouteError
+
 # OpenSSL's X509_V_ERR codes.
 _CERTIFICATE: Final = {
     10: "its TLS certificate has expired",
@@ -21,6 +23,8 @@ _CERTIFICATE: Final = {
 def plain_cause(error: BaseException) -> str:
     """Return a short cause for an exception of any HTTP client."""
     for inner in _chain(error):
+        if isinstance(inner, RouteError):
+            return str(inner)
         if isinstance(inner, ssl.SSLCertVerificationError):
             return _CERTIFICATE.get(inner.verify_code, "its TLS certificate is not valid")
         if isinstance(inner, ssl.SSLError):

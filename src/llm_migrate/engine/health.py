@@ -90,7 +90,9 @@ class Health:
             place = self._place(target)
             place.open_requests += 1
             place.breaker.begin()
-            (place.retries if retry else place.firsts).append(now)
+            times = place.retries if retry else place.firsts
+            times.append(now)
+            _drop_old(times, now)
 
     def end(self, target: Target, error: OpenAIError | None, now: float, chance: float) -> None:
         """Note what came of a request; `None` for a good answer."""
@@ -99,7 +101,9 @@ class Health:
             place.open_requests = max(0, place.open_requests - 1)
             if error is None:
                 place.breaker.succeed(now)
-                place.reason = None
+                # Whatever was wrong is over; but of a limit that came after the request was sent it says nothing.
+                if place.reason != "limited" or place.benched_until <= now:
+                    place.benched_until, place.reason = 0.0, None
                 return
             if error.outcome in ("ambiguous", "unsent", "cut"):
                 place.breaker.fail(now, chance, error.retry_after_s)
@@ -123,12 +127,14 @@ class Health:
         with self._lock:
             place = self._place(target)
             for times in (place.firsts, place.retries):
-                while times and times[0] < now - _RETRY_WINDOW_S:
-                    times.popleft()
+                _drop_old(times, now)
             return len(place.retries) < max(_RETRY_FLOOR, _RETRY_SHARE * len(place.firsts))
 
     def _place(self, target: Target) -> _Place:
-        return self._places.setdefault(target.name, _Place())
+        place = self._places.get(target.name)
+        if place is None:
+            place = self._places[target.name] = _Place()
+        return place
 
     def _drain(self) -> None:
         while not self._left.empty():
@@ -136,6 +142,11 @@ class Health:
             if place is not None:
                 place.open_requests = max(0, place.open_requests - 1)
                 place.breaker.leave()
+
+
+def _drop_old(times: deque[float], now: float) -> None:
+    while times and times[0] < now - _RETRY_WINDOW_S:
+        times.popleft()
 
 
 def _rest_s(error: OpenAIError) -> float:

@@ -30,7 +30,7 @@ def order(
         today: for prices that hold for a time.
         chance: uniform in [0, 1), for shares.
     """
-    size = estimated_tokens(call)
+    size = estimated_tokens(call) if _depends_on_size(chain) else 0
     targets = [target for target in chain.targets if _is_for(target, call, size)]
     match chain.order:
         case "ordered":
@@ -44,6 +44,13 @@ def order(
                 return found is None, found or Decimal(0)  # an unknown price is no low one
 
             return sorted(targets, key=cost)
+
+
+def _depends_on_size(chain: Chain) -> bool:
+    sizes = (
+        limit for target in chain.targets for limit in (target.only.from_input_tokens, target.only.up_to_input_tokens)
+    )
+    return chain.order == "cheapest" or any(limit is not None for limit in sizes)
 
 
 def estimated_tokens(call: Call) -> int:

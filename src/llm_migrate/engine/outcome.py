@@ -51,6 +51,7 @@ class Situation:
         may_retry: one more retry is within the target's budget.
         left_s: seconds to the deadline.
         chance: uniform in [0, 1).
+        patience_s: seconds until when the caller would wait for the same target; a stream has no deadline but this.
     """
 
     tries: int
@@ -60,6 +61,7 @@ class Situation:
     may_retry: bool
     left_s: float
     chance: float
+    patience_s: float = float("inf")
 
 
 def decide(error: OpenAIError, at: Situation, limits: Limits) -> Decision:
@@ -77,7 +79,7 @@ def decide(error: OpenAIError, at: Situation, limits: Limits) -> Decision:
     if error.outcome == "unsent" and at.more_targets and at.tries >= 2:
         return onward
     wait = _wait_s(error, at)
-    if wait > at.left_s or (error.retry_after_s or 0) > waits.LONGEST_RETRY_AFTER_S:
+    if wait >= min(at.left_s, at.patience_s) or (error.retry_after_s or 0) > waits.LONGEST_RETRY_AFTER_S:
         return onward
     return Retry(wait)
 

@@ -8,6 +8,22 @@ from functools import cache
 from urllib.parse import urlsplit
 
 
+class RouteError(OSError):
+    """The environment names a way out that cannot be taken; the message says which, without an address."""
+
+
+def http_proxy_for(url: str) -> str | None:
+    """Return the proxy through which a request goes, None for the direct way.
+
+    Raises:
+        RouteError: it is not an HTTP proxy.
+    """
+    proxy = proxy_for(url)
+    if proxy is not None and not proxy.startswith(("http://", "https://")):
+        raise RouteError("the environment names a SOCKS proxy: only HTTP proxies can be used, in HTTPS_PROXY")
+    return proxy
+
+
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a URL, None for the direct way.
 
@@ -20,10 +36,17 @@ def proxy_for(url: str) -> str | None:
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Return the context that verifies certificates; `SSL_CERT_FILE` and `SSL_CERT_DIR` add to what is trusted."""
+    """Return the context that verifies certificates; `SSL_CERT_FILE` or `SSL_CERT_DIR` replace what is trusted.
+
+    Raises:
+        RouteError: those certificates cannot be read.
+    """
     import httpx2
 
-    return httpx2.create_ssl_context()
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as e:
+        raise RouteError("the certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read") from e
 
 
 @cache  # reading the environment takes longer than all the rest of a call's way out

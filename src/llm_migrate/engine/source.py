@@ -74,11 +74,9 @@ class Source:
                     self.over = True
                     return held
                 else:
+                    # Content that came with it has gone to nobody, so another try is as good as if there were none.
                     self.over = True
-                    if not content:
-                        return failed(data, self._target) if isinstance(data, Failure) else before_commit(event.error)
-                    self.fault = interrupted(event.error)
-                    return held
+                    return failed(data, self._target) if isinstance(data, Failure) else before_commit(event.error)
             if content:
                 return held
             if size > self._limits.preamble_bytes:
@@ -113,14 +111,21 @@ class Source:
     def _events(self, data: Result) -> list[Event]:
         if not isinstance(data, bytes) or not data:
             return self._reader.finish()
+        # One packet of gzip can hold a thousand times its size in short lines, each of which takes far more to read.
+        most = max(self._limits.preamble_bytes, len(data))
         try:
-            plain = self._decoder.feed(data, self._limits.body_bytes)
+            plain = self._decoder.feed(data, most)
         except DecodeError as e:
-            return [Fault(broken(self._target, str(e)))]
-        if len(plain) > self._limits.body_bytes:
-            return [Fault(broken(self._target, "one piece of the stream is too large"))]
+            return self._broken(str(e))
+        if len(plain) > most:
+            return self._broken("one piece of the stream is too large")
         events = self._reader.feed(plain)
         return events if not self._buffers else self._checked(events)
+
+    def _broken(self, problem: str) -> list[Event]:
+        """Return what it means that nothing more can be read; nothing at all once the finish was there."""
+        events = self._reader.finish()
+        return events if events and isinstance(events[-1], Done) else [Fault(broken(self._target, problem))]
 
     def _checked(self, events: list[Event]) -> list[Event]:
         """Return events with a fault in place of a finish whose tool calls are broken."""

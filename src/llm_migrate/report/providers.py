@@ -174,6 +174,11 @@ def _chat(provider: Provider) -> Iterator[Section]:
         messages = _message_lines(rules)
         if messages:
             yield Section(title, lines=tuple(messages))
+    if facts.partial is not None:
+        where = f" at {', '.join(facts.partial.endpoints)}" if facts.partial.endpoints else ""
+        models = f" on {', '.join(facts.partial.models)}" if facts.partial.models else ""
+        marked = f"a last turn of the assistant with {facts.partial.field}{where}{models}"
+        yield Section("An answer that broke off", lines=(f"goes on with an answer's beginning: {marked}",))
 
 
 def _message_lines(rules: MessageRules) -> list[str]:

@@ -113,6 +113,7 @@ class Tap:
             world,
             self._notice,
             self.chain.buffer_tool_calls,
+            self.chain.on_cut,
         )
 
     def _notice(self, event: CallEvent) -> None:

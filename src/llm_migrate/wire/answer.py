@@ -198,14 +198,14 @@ def _complete_choice(choice: Table, i: int, facts: ResponseFacts, outgoing: Outg
     complete_text(message, facts)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
-    calls = _complete_calls(message, f"{outgoing.made_up_id('call_')}_{i}")
+    calls = _complete_calls(message, i, outgoing)
     if "function_call" in message:
         cast("Table", message["function_call"]).setdefault("name", "")
     complete_finish(choice, facts, has_tools=calls, required=True)
     complete_logprobs(choice)
 
 
-def _complete_calls(message: Table, made_up_id: str) -> bool:
+def _complete_calls(message: Table, at: int, outgoing: Outgoing) -> bool:
     """Type the tool calls of a message; say whether there are any.
 
     Raises:
@@ -224,7 +224,7 @@ def _complete_calls(message: Table, made_up_id: str) -> bool:
         if not isinstance(tool_call, dict):
             raise UnsoundError("a tool call that is no object")
         if not isinstance(tool_call.get("id"), str) or not tool_call["id"]:
-            tool_call["id"] = f"{made_up_id}_{i}"
+            tool_call["id"] = f"{outgoing.made_up_id('call_')}_{at}_{i}"
         if tool_call.get("type") == "custom" and has(tool_call.get("custom"), name=str, input=str):
             continue
         function = tool_call.get("function")

@@ -18,7 +18,7 @@ from llm_migrate.wire.failure import refuse
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
 _POSTS: Final[tuple[tuple[str, Api], ...]] = (("/chat/completions", "chat"), ("/embeddings", "embeddings"))
-_DEPLOYMENTS: Final = "/deployments/"
+_NAMING: Final = ("/deployments/", "/engines/")  # what stands before a model in a path: at Azure, and before openai 1.0
 CARRIED: Final = frozenset[Api]({"chat", "embeddings", "models"})
 # First word of the path of every other API -> its name.
 _OTHERS: Final[Mapping[str, Api]] = {
@@ -70,7 +70,8 @@ def parse_call(method: str, path: str, content: bytes) -> Call:
     Args:
         method: HTTP method.
         path: URL path below any base: ".../v1/chat/completions", ".../embeddings", ".../models",
-            "/openai/deployments/NAME/chat/completions"; percent-encoded or not; a query is ignored.
+            "/openai/deployments/NAME/chat/completions", "/v1/engines/NAME/embeddings"; percent-encoded or not; a query
+            is ignored.
         content: the body.
 
     Returns:
@@ -103,10 +104,10 @@ def _require_method(method: str, wanted: str) -> None:
 def _read_post(api: Api, path: str, prefix: str, content: bytes) -> Call:
     body = _read_json(content)
     model = body.get("model")
-    at = prefix.find(_DEPLOYMENTS)
-    if at >= 0:
-        # A deployment in the path decides at Azure, whatever the body says.
-        model = unquote(prefix[at + len(_DEPLOYMENTS) :])
+    for word in _NAMING:
+        if word in prefix:
+            # A deployment in the path decides at Azure, whatever the body says.
+            model = unquote(prefix.partition(word)[2])
     if not isinstance(model, str) or not model:
         raise refuse(400, "you must provide a model parameter", param="model")
     if api == "embeddings":

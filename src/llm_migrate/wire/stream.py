@@ -63,6 +63,7 @@ class StreamReader:
         self._done_finishes = any(fnmatchcase(target.endpoint.id, g) for g in target.provider.stream.done_is_finish)
         self._tools = ToolDeltas(outgoing)
         self._overheard = Overheard() if outgoing.memory is not None else None
+        self._usual: Table | None = None  # a chunk that needed nothing, without its choices
         self._extras: Table = {}  # of chunks without choices, for the next one that has some
         self._over = False
 
@@ -76,7 +77,9 @@ class StreamReader:
         try:
             events = self._sse.feed(data)
         except SseError as e:
-            return self._fault(out, broken(self._target, f"the stream has {e}"))
+            return (
+                self._end(out) if self._is_finished() else self._fault(out, broken(self._target, f"the stream has {e}"))
+            )
         for event in events:
             self._take(event, out)
             if self._over:
@@ -145,6 +148,9 @@ class StreamReader:
     def _take_aside(self, event: SseEvent, chunk: Table, out: list[Event]) -> None:
         """Take an event that carries no choice: an error, the count, or facts about the prompt."""
         if event.type == "error" or find_failure(chunk) is not None:
+            if self._is_finished():
+                self._end(out)
+                return
             said = event.data if self._reader is None else encode(chunk)
             self._fault(out, read_error(self._target, self._outgoing, 200, {}, said))
             return
@@ -161,6 +167,10 @@ class StreamReader:
 
     def _take_choices(self, chunk: Table, choices: list[JsonValue], data: bytes, out: list[Event]) -> None:
         changed = b"\n" in data  # such bytes would not fit on one line
+        if not changed and self._is_usual(chunk, choices):
+            [only] = cast("list[Table]", choices)
+            out.append(Chunk(data, bool(cast("Table", only["delta"])["content"]), finish=False))
+            return
         if self._identity is None:
             self._identity = head_of(chunk, self._outgoing)
         changed |= complete_head(chunk, _OBJECT, *self._identity)
@@ -190,7 +200,20 @@ class StreamReader:
             content = content or any(delta.get(name) for name in _CONTENT)
             tool = tool or bool(delta.get("tool_calls") or delta.get("function_call"))
             finish = finish or reason is not None
-        out.append(Chunk(orjson.dumps(chunk) if changed else data, content, finish, tool))
+        if not changed:
+            self._usual = {**chunk, "choices": None}
+        out.append(Chunk(_written(chunk) if changed else data, content, finish, tool))
+
+    def _is_usual(self, chunk: Table, choices: list[JsonValue]) -> bool:
+        """Say whether a chunk is but for a piece of text one that was complete before, as nearly all are."""
+        if self._usual is None or self._extras or len(choices) != 1:
+            return False
+        if not isinstance(choices[0], dict) or not self._is_plain(choices[0]):
+            return False
+        chunk["choices"] = None
+        same = chunk == self._usual and type(chunk["created"]) is int  # 1.0 is equal to 1
+        chunk["choices"] = choices
+        return same
 
     def _is_plain(self, choice: Table) -> bool:
         """Say whether a choice is a complete piece of text in midstream, as nearly all are."""
@@ -235,7 +258,7 @@ class StreamReader:
             self.usage = usage
 
     def _end(self, out: list[Event]) -> list[Event]:
-        if not self._finished or not all(self._finished.values()):
+        if not self._is_finished():
             problem = "the stream ended before the answer was finished"
             error = OpenAIError(
                 502, f"{problem} [{self._target.name}]", "upstream_error", code="stream_interrupted", outcome="cut"
@@ -251,8 +274,12 @@ class StreamReader:
         self._over = True
         return out
 
+    def _is_finished(self) -> bool:
+        """Say whether every choice has its finish: then the answer is whole, whatever comes."""
+        return bool(self._finished) and all(self._finished.values())
+
     def _garbage(self, out: list[Event]) -> None:
-        if self._finished and all(self._finished.values()):
+        if self._is_finished():
             self._end(out)
         else:
             self._fault(out, broken(self._target, "the stream holds an event that is not a chunk"))
@@ -300,6 +327,11 @@ def _parsed(data: bytes) -> JsonValue:
         return cast("JsonValue", orjson.loads(data))
     except orjson.JSONDecodeError:
         return None
+
+
+def _written(chunk: Table) -> bytes:
+    # A copy, because many may be held back for a while, and orjson leaves each in a block of 4 KiB or more.
+    return memoryview(orjson.dumps(chunk)).tobytes()
 
 
 def _complete_delta(choice: Table, *, is_first: bool) -> bool:
