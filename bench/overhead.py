@@ -1,51 +1,50 @@
-"""What llm-migrate adds to a start and to a call: processor time, side by side in one run, as ratios.
+"""What llm-migrate adds to a start and to a call: processor and wall time, side by side in one run, as ratios.
 
-    python bench/overhead.py [--rounds 7] [--calls 100] [--events 300]
+    python bench/overhead.py [--rounds 15] [--calls 50] [--events 500] [--only WORDS]
 
 Start: `import llm_migrate` over bare Python, and `llm-migrate --version` over a bare click program, both with compiled
-modules (PYTHONDONTWRITEBYTECODE is unset for them). Calls: the installed openai SDK straight to a small upstream in a
-process of its own, the same SDK over `http_client()`, and the drop-in; whole answers one at a time, whole answers 256
-at once (async), and one event of a stream. Each figure is the least over rounds in which all ways take turns (others
-on the machine only add); only the processor time of this process counts. The share of objects that validation could
-not build is printed too.
+modules (PYTHONDONTWRITEBYTECODE is unset for them). Calls: the installed openai SDK straight to the server of
+upstream.py, the same SDK over our transport, the drop-in and the light client: whole answers one at a time, 64 and 256
+at once, and one event of a stream whose events come together, or each in a packet of its own. All ways take turns. A
+time is the least over the rounds (others on the machine only add), a ratio the median of the rounds' own; processor
+time is that of this process alone. The bars are this project's own. The share of objects that validation could not
+build is printed too.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
-import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-MESSAGES = [{"role": "user", "content": "Say something short about the weather in Hangzhou."}]
-WORDS = 60
+from upstream import running
+
+PROMPT = "Say something short about the weather in Hangzhou."
+STRAIGHT = "SDK straight"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--calls", type=int, default=100)
-    parser.add_argument("--events", type=int, default=300)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--events", type=int, default=500)
+    parser.add_argument("--only", default="", help="the tables whose title holds these words")
     args = parser.parse_args()
-    if args.serve:
-        asyncio.run(serve(args.events))
-        return
-    starts(args.rounds)
-    command = [sys.executable, __file__, "--serve", "--events", str(args.events)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upstream:
-        try:
-            assert upstream.stdout is not None
-            calls(int(upstream.stdout.readline()), args)
-        finally:
-            upstream.kill()
+    if args.only in "start":
+        starts(min(args.rounds, 7))
+    with running(args.events) as upstream:
+        print(f"\n{upstream.limit(args.events)}")
+        calls(upstream.base_url, args)
 
 
 # -- starting
@@ -66,7 +65,7 @@ def starts(rounds: int) -> None:
             took[name].append(cost_of(code))
     cpu = {name: min(ms for ms, _ in runs[1:]) for name, runs in took.items()}
     rss = {name: min(mb for _, mb in runs[1:]) for name, runs in took.items()}
-    print("start: CPU ms, peak MB")
+    print("start: CPU ms, peak MB (bars: import adds 15 ms and 5 MB, --version 1.5)")
     for name in programs:
         print(f"  {name:24}{cpu[name]:8.1f}{rss[name]:8.1f}")
     print(f"  import llm_migrate adds   {cpu['import llm_migrate'] - cpu['bare Python']:6.1f} ms", end="")
@@ -93,152 +92,205 @@ def cost_of(code: str) -> tuple[float, float]:
 # -- calls
 
 
-def calls(port: int, args: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class Way:
+    """One way to ask, from a program that waits."""
+
+    ask: Callable[[], object]
+    events: Callable[[str], Iterable[object]]  # of a stream, for a prompt
+    close: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class AsyncWay:
+    """One way to ask, from a program that does not wait."""
+
+    ask: Callable[[], Awaitable[object]]
+    events: Callable[[str], AsyncIterator[object]]
+    close: Callable[[], Awaitable[object]]
+
+
+# Title -> way -> the most that it may cost of what the SDK alone costs.
+BARS: Mapping[str, Mapping[str, float]] = {
+    "a whole answer, one at a time": {"SDK over http_client()": 1.05, "llm_migrate.OpenAI": 0.9},
+    "one event of a stream": {"SDK over http_client()": 1.05, "llm_migrate.OpenAI": 0.2},
+    "a whole answer, one at a time, async": {"llm_migrate.AsyncClient": 0.15},
+    "a whole answer, 256 at once, async": {"SDK over async_http_client()": 0.6, "llm_migrate.AsyncClient": 0.15},
+    "one event of a stream, async": {"llm_migrate.AsyncClient": 0.1},
+}
+
+
+def calls(base_url: str, args: argparse.Namespace) -> None:
     import openai
 
-    import llm_migrate
     from llm_migrate.taps import quick
 
-    base_url = f"http://127.0.0.1:{port}/v1"
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "llm-migrate.toml"
         table = f'[targets.a]\nprovider = "openai"\nbase_url = "{base_url}"\napi_key = "plain:sk-bench"\n'
         config.write_text(table)
-        sync = {
-            "SDK straight": openai.OpenAI(api_key="sk-bench", base_url=base_url),
-            "SDK over http_client()": openai.OpenAI(api_key="x", http_client=llm_migrate.http_client(config=config)),
-            "llm_migrate.OpenAI": llm_migrate.OpenAI(config=config),
-        }
-        print(f"\nopenai {openai.__version__}, CPU us (ratio to the SDK straight)")
-        table_of("a whole answer, one at a time", {name: one_by_one(c, args.calls) for name, c in sync.items()}, args)
-        table_of("one event of a stream", {name: streaming(c, args.events) for name, c in sync.items()}, args)
-        for client in sync.values():
-            client.close()
-        asyncio.run(at_once(base_url, config, args))
+        print(f"\nopenai {openai.__version__}: us of CPU and of wall time (each beside: ratio to the SDK straight)")
+        waiting(base_url, config, args)
+        asyncio.run(not_waiting(base_url, config, args))
         share = quick.share
         print(f"\nbuilt by validation: {share.validated}, by the SDK's way instead: {share.fallen_back}")
 
 
-def one_by_one(client: object, count: int) -> Callable[[], float]:
-    def run() -> float:
-        before = time.process_time()
-        for _ in range(count):
-            client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-        return (time.process_time() - before) / count
+def waiting(base_url: str, config: Path, args: argparse.Namespace) -> None:
+    ways = sync_ways(base_url, config)
 
-    return run
+    def together(way: Way, prompt: str) -> None:
+        got = sum(1 for _ in way.events(prompt))
+        assert got == args.events, got
+
+    tables: dict[str, tuple[int, Callable[[Way], object]]] = {
+        "a whole answer, one at a time": (args.calls, lambda way: [way.ask() for _ in range(args.calls)]),
+        "one event of a stream": (args.events, lambda way: together(way, PROMPT)),
+        "one event of a stream, each in its own packet": (args.events, lambda way: together(way, PROMPT + " [paced]")),
+    }
+    for title, (units, job) in tables.items():
+        if args.only in title:
+            took = Took(units)
+            for _ in range(args.rounds + 1):
+                for name, way in ways.items():
+                    with took.by(name):
+                        job(way)
+            took.show(title)
+    for way in ways.values():
+        way.close()
 
 
-def streaming(client: object, events: int) -> Callable[[], float]:
-    def run() -> float:
-        before = time.process_time()
-        for _ in range(3):
-            got = sum(1 for _ in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
-            assert got == events, got
-        return (time.process_time() - before) / (3 * events)
+async def not_waiting(base_url: str, config: Path, args: argparse.Namespace) -> None:
+    ways = async_ways(base_url, config)
+    for title, (units, job) in async_jobs(args).items():
+        if args.only in title:
+            took = Took(units)
+            for _ in range(max(3, args.rounds // 5) + 1 if units > 1000 else args.rounds + 1):
+                for name, way in ways.items():
+                    with took.by(name):
+                        await job(way)
+            took.show(title)
+    for way in ways.values():
+        await way.close()
 
-    return run
+
+def async_jobs(args: argparse.Namespace) -> dict[str, tuple[int, Callable[[AsyncWay], Awaitable[object]]]]:
+    """Return title -> how many units a job makes, and the job."""
+
+    async def in_turn(way: AsyncWay) -> None:
+        for _ in range(args.calls):
+            await way.ask()
+
+    def at_once(count: int) -> Callable[[AsyncWay], Awaitable[object]]:
+        return lambda way: asyncio.gather(*(way.ask() for _ in range(count)))
+
+    async def stream(way: AsyncWay) -> None:
+        got = len([None async for _ in way.events(PROMPT)])
+        assert got == args.events, got
+
+    def streams(way: AsyncWay) -> Awaitable[object]:
+        return asyncio.gather(*(stream(way) for _ in range(64)))
+
+    return {
+        "a whole answer, one at a time, async": (args.calls, in_turn),
+        "a whole answer, 64 at once, async": (64, at_once(64)),
+        "a whole answer, 256 at once, async": (256, at_once(256)),
+        "one event of a stream, async": (args.events, stream),
+        "one event of 64 streams at once, async": (64 * args.events, streams),
+    }
 
 
-async def at_once(base_url: str, config: Path, args: argparse.Namespace) -> None:
+def sync_ways(base_url: str, config: Path) -> dict[str, Way]:
     import openai
 
     import llm_migrate
 
     clients = {
-        "SDK straight": openai.AsyncOpenAI(api_key="sk-bench", base_url=base_url),
+        STRAIGHT: openai.OpenAI(api_key="sk-bench", base_url=base_url),
+        "SDK over http_client()": openai.OpenAI(api_key="x", http_client=llm_migrate.http_client(config=config)),
+        "llm_migrate.OpenAI": llm_migrate.OpenAI(config=config),
+    }
+
+    def way(client: openai.OpenAI) -> Way:
+        create = client.chat.completions.create
+        return Way(
+            lambda: create(model="gpt-4o", messages=said(PROMPT)),
+            lambda prompt: create(model="gpt-4o", messages=said(prompt), stream=True),
+            client.close,
+        )
+
+    light = llm_migrate.Client(config=config)
+    lightly = Way(
+        lambda: light.chat(model="gpt-4o", messages=said(PROMPT)),
+        lambda prompt: light.stream(model="gpt-4o", messages=said(prompt)),
+        light.close,
+    )
+    return {**{name: way(client) for name, client in clients.items()}, "llm_migrate.Client": lightly}
+
+
+def async_ways(base_url: str, config: Path) -> dict[str, AsyncWay]:
+    import openai
+
+    import llm_migrate
+
+    clients = {
+        STRAIGHT: openai.AsyncOpenAI(api_key="sk-bench", base_url=base_url),
         "SDK over async_http_client()": openai.AsyncOpenAI(
             api_key="x", http_client=llm_migrate.async_http_client(config=config)
         ),
         "llm_migrate.AsyncOpenAI": llm_migrate.AsyncOpenAI(config=config),
     }
 
-    def crowd(client: object) -> Callable[[], Awaitable[float]]:
-        async def run() -> float:
-            before = time.process_time()
-            ask = client.chat.completions.create
-            await asyncio.gather(*(ask(model="gpt-4o", messages=MESSAGES) for _ in range(256)))
-            return (time.process_time() - before) / 256
+    def way(client: openai.AsyncOpenAI) -> AsyncWay:
+        create = client.chat.completions.create
 
-        return run
+        async def events(prompt: str) -> AsyncIterator[object]:
+            async for event in await create(model="gpt-4o", messages=said(prompt), stream=True):
+                yield event
 
-    runs = {name: crowd(client) for name, client in clients.items()}
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(args.rounds + 1):
-        for name, run in runs.items():
-            gc.collect()
-            seconds = await run()
-            if number:
-                took[name].append(seconds)
-    show("a whole answer, 256 at once", took)
-    for client in clients.values():
-        await client.close()
+        return AsyncWay(lambda: create(model="gpt-4o", messages=said(PROMPT)), events, client.close)
+
+    light = llm_migrate.AsyncClient(config=config)
+    lightly = AsyncWay(
+        lambda: light.chat(model="gpt-4o", messages=said(PROMPT)),
+        lambda prompt: light.stream(model="gpt-4o", messages=said(prompt)),
+        light.close,
+    )
+    return {**{name: way(client) for name, client in clients.items()}, "llm_migrate.AsyncClient": lightly}
 
 
-def table_of(title: str, runs: dict[str, Callable[[], float]], args: argparse.Namespace) -> None:
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(args.rounds + 1):
-        for name, run in runs.items():
-            gc.collect()
-            seconds = run()
-            if number:  # the first round builds schemas and connections
-                took[name].append(seconds)
-    show(title, took)
+def said(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": prompt}]
 
 
-def show(title: str, took: dict[str, list[float]]) -> None:
-    first = next(iter(took))
-    straight = min(took[first])
-    print(f"  {title}")
-    for name, seconds in took.items():
-        print(f"    {name:32}{min(seconds) * 1e6:9.0f}  {min(seconds) / straight:5.2f}")
+class Took:
+    """What each way took for so many units; the first round, which builds schemas and connections, does not count."""
 
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._rounds: dict[str, list[tuple[float, float]]] = {}
 
-# -- the upstream
+    @contextlib.contextmanager
+    def by(self, name: str) -> Iterator[None]:
+        gc.collect()
+        cpu, wall = time.process_time(), time.perf_counter()
+        yield
+        self._rounds.setdefault(name, []).append((time.process_time() - cpu, time.perf_counter() - wall))
 
+    def show(self, title: str) -> None:
+        bars = BARS.get(title, {})
+        print(f"  {title}")
+        for name in self._rounds:
+            costs = "".join(f"{self._least(name, i):9.1f}  {self._ratio(name, i):5.2f}  " for i in (0, 1))
+            print(f"    {name:32}{costs}" + (f" bar {bars[name]}" if name in bars else ""))
 
-async def serve(events: int) -> None:
-    """Answer every request with the same bytes, as fast as a Python server can."""
-    whole, stream = canned(events)
+    def _least(self, name: str, i: int) -> float:
+        return min(took[i] for took in self._rounds[name][1:]) / self._units * 1e6
 
-    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-            except (asyncio.IncompleteReadError, ConnectionError):
-                writer.close()
-                return
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            body = await reader.readexactly(int(length.split(b":")[1]))
-            writer.write(stream if b'"stream":true' in body.replace(b" ", b"") else whole)
-            await writer.drain()
-
-    server = await asyncio.start_server(connection, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-def canned(events: int) -> tuple[bytes, bytes]:
-    head = {"id": "chatcmpl-1", "created": 1, "model": "gpt-4o-2024-05-13", "system_fingerprint": "fp_1"}
-    message = {"role": "assistant", "content": "word " * WORDS, "refusal": None}
-    usage = {"prompt_tokens": 20, "completion_tokens": WORDS, "total_tokens": 20 + WORDS}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    body = json.dumps({**head, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
-    whole = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
-
-    def chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        line = json.dumps({**head, "object": "chat.completion.chunk", "choices": [choice]}).encode()
-        return framed(b"data: " + line + b"\n\n")
-
-    pieces = [chunk({"role": "assistant", "content": ""}), *[chunk({"content": "word "})] * (events - 2)]
-    pieces += [chunk({}, "stop"), framed(b"data: [DONE]\n\n"), b"0\r\n\r\n"]
-    start = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    return whole, start + b"".join(pieces)
-
-
-def framed(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    def _ratio(self, name: str, i: int) -> float:
+        # Round by round, because what else the machine does changes more slowly than that.
+        pairs = zip(self._rounds[name][1:], self._rounds[STRAIGHT][1:], strict=True)
+        return statistics.median(took[i] / straight[i] for took, straight in pairs)
 
 
 if __name__ == "__main__":
