@@ -57,7 +57,7 @@ def compare(mib: int, only: str) -> None:
                 f"what comes ({mib} MiB, plain), and peak MiB of a call{'':14}" + "".join(f"{way:>16}" for way in WAYS)
             )
             for case in (*cases(mib), LARGE_REQUEST):
-                if only in case:
+                if only in case and case not in ("small", "small stream"):
                     rows = [measured(way, case, port) for way in WAYS]
                     print(f"  {case:54}" + "".join(f"{peak:>16}" for peak, _ in rows), f"  {rows[1][1]}", flush=True)
         finally:
@@ -132,7 +132,12 @@ def waiting_for(config: Path) -> Callable[..., str]:
     async def one(case: str, streamed: bool, size: int) -> str:
         try:
             answer = await client.chat.completions.create(model="gpt-4o", messages=said(case, size), stream=streamed)
-            return f"{len([None async for _ in answer])} events" if streamed else "an answer"
+            if not streamed:
+                return "an answer"
+            count = 0
+            async for _ in answer:
+                count += 1
+            return f"{count} events"
         except openai.APIError as e:
             return f"{type(e).__name__}: {e}"[:150]
 
@@ -216,7 +221,7 @@ def cases(mib: int) -> dict[str, Callable[[], Pieces]]:
         "a stream without content": lambda: stream(then=event * 400),
         "a stream of comments": lambda: stream(event, then=b": waiting\n\n" * 6000),
         "a compressed line of a stream": lambda: stream(*bomb(mib), then=b"x" * MIB, coding=gzip),
-        "a sound stream": lambda: stream(event, then=word * 400),
+        "a stream of words without an end": lambda: stream(event, then=word * 400),
         "small": lambda: sound(10),
         "small stream": lambda: iter(
             [

@@ -34,7 +34,7 @@ SYNC = """
 ASYNC = """
     import asyncio, os, sys
     import llm_migrate
-    from llm_migrate.engine import aiohttp_upstream
+    from llm_migrate.engine import async_pooled_upstream
 
     async def main():
         client = llm_migrate.AsyncOpenAI(base_url=sys.argv[1], api_key="k")
@@ -47,7 +47,7 @@ ASYNC = """
         await ask("warm")
         pid = os.fork()
         if pid == 0:
-            os._exit(len(aiohttp_upstream._sessions))
+            os._exit(len(async_pooled_upstream._pools))
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), await ask("parent"))
 
     asyncio.run(main())

@@ -66,6 +66,30 @@ def test_calls_at_the_same_time_have_connections_of_their_own(upstream):
         assert connections(server) == 2
 
 
+def test_a_connection_is_given_back_once(upstream):
+    """Whoever closes twice does not hand the connection to two callers."""
+    with loopback() as server:
+        exchange = begin(upstream, server)
+        exchange.read(time.monotonic() + SOON)
+        exchange.close()
+        exchange.close()
+        for other in [begin(upstream, server), begin(upstream, server)]:
+            other.close()
+
+        assert connections(server) == 2
+
+
+def test_nothing_is_waited_for_after_the_deadline(upstream):
+    """A read that begins too late is a failure at once (R3)."""
+    with loopback(events(then=hang)) as server:
+        exchange = begin(upstream, server)
+        exchange.read(time.monotonic() + SOON)
+        late = exchange.read(time.monotonic() - 1)
+        exchange.close()
+
+    assert late == Failure("ambiguous", "no answer within the time limit", timed_out=True)
+
+
 def test_a_connection_with_half_an_answer_is_closed(upstream):
     """An answer that is left half-way takes its connection with it."""
     with loopback(events(ROLE, WORD, then=hang)) as server:
@@ -146,10 +170,7 @@ def test_a_refusal_in_the_middle_of_a_large_request_is_read(upstream):
         connection, _ = listener.accept()
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(1 << 20):
-            pass
-        connection.close()
+        connection.close()  # what it has not read makes this a reset
 
     thread = threading.Thread(target=refuse)
     thread.start()

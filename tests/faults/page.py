@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.case import Case, Outcome, run
-from tests.faults.fault import READ_S, Fault
+from tests.faults.fault import CONNECT_S, READ_S, Fault
 from tests.faults.rows import GROUPS, ROWS
 from tests.faults.ways import WAYS
 
@@ -33,7 +33,9 @@ There is one target, or a second one that is healthy. Of every call one of four 
   code `stream_interrupted`, after the part of the answer that was there. From the first content on nothing is asked
   again, of nobody.
 
-`x 2` and `x 3` say how many requests the first target got. What takes time was run with a read limit of {READ_S:g} s.
+`x 2` and `x 3` say how many requests the first target got. What takes time was run with a read limit of {READ_S:g} s,
+and the connection that is never made with a limit of {CONNECT_S:g} s for it. No row makes the program grow by more than
+100 MiB: a body is read up to 32 MiB, unpacked, and a line or a packet of a stream up to 4 MiB.
 """
 _TIME: Final = """
 The deadline of a call without a stream is 0.95 times the SDK's read limit; a target that is silent uses it up. A stream

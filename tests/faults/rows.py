@@ -285,6 +285,7 @@ AFTER: Final = (
     Fault("`[DONE]` inside a tool call", None, CUT, after_content(chunk(END), begun=opened(ROLE, _TOOL))),
     Fault("a reset after the finish", None, ANSWER, after_content(chunk(TWO + STOP), _reset_at_the_end)),
     Fault("no `[DONE]` after the finish", None, ANSWER, after_content(chunk(TWO + STOP) + b"0\r\n\r\n")),
+    Fault("silence after `[DONE]`", None, ANSWER, after_content(chunk(TWO + STOP + END), Peer.hang)),
     Fault("garbage after the finish", None, ANSWER, after_content(chunk(TWO + STOP + b"data: oops\n\n"))),
     Fault(
         "an error event after the finish",
@@ -302,6 +303,7 @@ SLOW: Final = (
     Fault("headers byte by byte", LATE, LATE_STREAM, _both(head()[:30], _drip(b"x")), slow=True),
     Fault("100 again and again", LATE, LATE_STREAM, _drip(b"HTTP/1.1 100 Continue\r\n\r\n"), slow=True),
     Fault("silence in the body", LATE, LATE_STREAM, says(whole()[:-40], opened(ROLE), Peer.hang), slow=True),
+    Fault("silence in the body of a 503", _only(503), _moves(503), _both(head(503), Peer.hang), slow=True),
     Fault("a body byte by byte", LATE, LATE_STREAM, says(whole()[:-40], opened(ROLE), _drip(b"1\r\nx\r\n")), slow=True),
     Fault(
         "keep-alive without end",

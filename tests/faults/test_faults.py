@@ -7,10 +7,14 @@ import itertools
 import openai
 import pytest
 
-from tests.faults.case import Case, check, check_body, run
+from llm_migrate.config import load_config
+from llm_migrate.taps.tap import Tap
+from llm_migrate.taps.transport import tapped_client
+from tests.faults.case import WORLD, Case, check, check_body, run
 from tests.faults.fault import Fault, says, whole
-from tests.faults.rows import ROWS, STATUSES
-from tests.faults.ways import WAYS, Way
+from tests.faults.rows import AFTER, ROWS, STATUSES
+from tests.faults.server import serving
+from tests.faults.ways import ASKED, WAYS, Way
 
 CASES = [
     Case(fault, *case)
@@ -53,3 +57,24 @@ def test_the_body_of_an_error_may_be_anything(status: Fault, streamed: bool, way
         assert isinstance(error, openai.APIStatusError) and want is not None
         assert (error.status_code, outcome.sent["a"]) == (want.status, want.alone), case
         check_body(case, error)
+
+
+@pytest.mark.parametrize("fault", AFTER, ids=lambda fault: fault.name)
+def test_the_bytes_of_a_stream_say_it_too(fault: Fault) -> None:
+    """R1: below the SDK, a broken stream ends with an error event and no `[DONE]`; a whole one has one, at its end."""
+    raw, asked = b"", {**ASKED, "stream": True}
+    with serving(fault.does) as server:
+        tap = Tap(load_config(base_url=server.base_url, api_key="k"), world=WORLD)
+        with tapped_client(tap) as client, client.stream("POST", "http://x/v1/chat/completions", json=asked) as answer:
+            for data in answer.iter_raw():
+                raw += data
+                server.content_seen.set()
+                if b"stop" in raw:
+                    server.finish_seen.set()
+
+    assert fault.streamed is not None
+    *_, last = raw.strip().split(b"\n\n")
+    if fault.streamed.end == "cut":
+        assert b'"stream_interrupted"' in last and b"[DONE]" not in raw and b'"finish_reason":"' not in raw
+    else:
+        assert last == b"data: [DONE]" and raw.count(b"[DONE]") == 1 and b"stream_interrupted" not in raw

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 import llm_migrate
-from llm_migrate.engine import aiohttp_upstream
+from llm_migrate.engine import async_pooled_upstream
 from llm_migrate.engine.source import Source
 from llm_migrate.errors import RequestRefusedError, StreamCutError, UpstreamError, UsageError
 from llm_migrate.taps.tap import Tap
@@ -215,4 +215,4 @@ def test_several_event_loops_share_a_client(config):
         answers = [asyncio.run(client.chat(**ASK)) for _ in range(3)]
 
     assert [answer["choices"][0]["message"]["content"] for answer in answers] == ["hello"] * 3
-    assert aiohttp_upstream._sessions == {}
+    assert async_pooled_upstream._pools == {}

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 import llm_migrate
-from llm_migrate.engine import aiohttp_upstream
+from llm_migrate.engine import async_pooled_upstream
 from llm_migrate.taps import family_httpx
 from llm_migrate.taps.tap import Tap
 from llm_migrate.taps.way import AsyncWay
@@ -249,7 +249,7 @@ def test_several_event_loops_share_a_client(config):
         client = sdk(config(server))
         assert [asyncio.run(ask(client)) for _ in range(3)] == ["hello"] * 3
 
-    assert aiohttp_upstream._sessions == {}
+    assert async_pooled_upstream._pools == {}
 
 
 def test_a_loop_closed_without_care_is_forgotten(config):
@@ -263,7 +263,7 @@ def test_a_loop_closed_without_care_is_forgotten(config):
         loop.close()
         assert asyncio.run(ask(client)) == "hello"
 
-    assert aiohttp_upstream._sessions == {}
+    assert async_pooled_upstream._pools == {}
 
 
 def test_a_netrc_never_replaces_a_key(config, tmp_path, monkeypatch):

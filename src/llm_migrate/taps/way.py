@@ -1,4 +1,4 @@
-"""Which async HTTP client carries a call: the given one, else aiohttp, else (not under asyncio) httpx2."""
+"""What carries an async call: the given client, else plain connections, else (not under asyncio) httpx2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llm_migrate.engine.upstream import AsyncUpstream
 
 if TYPE_CHECKING:
-    from llm_migrate.engine.aiohttp_upstream import AiohttpUpstream
+    from llm_migrate.engine.async_pooled_upstream import AsyncPooledUpstream
     from llm_migrate.engine.httpx_upstream import AsyncHttpxUpstream
 
 
@@ -17,7 +17,7 @@ class AsyncWay:
 
     def __init__(self, given: AsyncUpstream | None = None) -> None:
         self._given = given
-        self._aiohttp: AiohttpUpstream | None = None
+        self._pooled: AsyncPooledUpstream | None = None
         self._httpx: AsyncHttpxUpstream | None = None
 
     def upstream(self) -> AsyncUpstream:
@@ -30,11 +30,11 @@ class AsyncWay:
 
                 self._httpx = AsyncHttpxUpstream()
             return self._httpx
-        if self._aiohttp is None:
-            from llm_migrate.engine.aiohttp_upstream import AiohttpUpstream
+        if self._pooled is None:
+            from llm_migrate.engine.async_pooled_upstream import AsyncPooledUpstream
 
-            self._aiohttp = AiohttpUpstream()
-        return self._aiohttp
+            self._pooled = AsyncPooledUpstream()
+        return self._pooled
 
     async def sleep(self, seconds: float) -> None:
         """Wait on whichever loop runs."""
