@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -33,6 +34,22 @@ def prepare(folder: Path, *requirements: str) -> Path:
     pinned = ["--constraint", str(constraints)] if constraints.exists() else []
     run([python, "-m", "uv", "pip", "install", "--quiet", "--python", python, *pinned, *requirements])
     return programs
+
+
+def ensure_browser() -> None:
+    """Install Debian's Chromium, with fonts for Chinese, where none is there and root asks.
+
+    The one that Playwright would download is not taken: it is on no package index.
+    """
+    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        return
+    if shutil.which("apt-get") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        print("no Chromium: tests in a browser are skipped (apt install chromium fonts-noto-cjk)", flush=True)
+        return
+    print("installing Chromium ...", flush=True)
+    install = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
+    for command in (["apt-get", "update", "-qq"], install):
+        run(command, check=False)
 
 
 def run(command: list[str], *, cwd: Path = ROOT, check: bool = True) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from environment import ROOT, prepare, run
+from environment import ROOT, ensure_browser, prepare, run
 
 _NONE_SELECTED = 5  # pytest's exit code
 
 programs = prepare(ROOT / ".venv", "--editable", ".[all]", "--group", "test")
+ensure_browser()
 workers = ["-n", "2", "--dist", "loadfile"]
 if any(argument.startswith("-m") for argument in sys.argv[1:]):
     steps = [workers]

@@ -9,6 +9,8 @@
     +-- UpstreamError            a call failed: wait, pay, or take another provider
     |   +-- RequestRefusedError  fix the request: asking again is of no use
     |   +-- StreamCutError       an answer broke off after its first words: what came is not whole
+    +-- LedgerError              the books of the budgets cannot be read or written
+    |   +-- LedgerConflictError  what was said contradicts them; they stay as they are
     +-- RewriteError             nothing was changed; the message says why
     +-- MissingExtraError        install an extra
 
@@ -106,6 +108,14 @@ class RequestRefusedError(UpstreamError):
 
 class StreamCutError(UpstreamError):
     """A stream broke off after its first content; the chunks that came are part of an answer, not a whole one."""
+
+
+class LedgerError(MigrateError):
+    """The books of the budgets cannot be opened, read or written."""
+
+
+class LedgerConflictError(LedgerError):
+    """What was said contradicts the books, which stay as they are: an attempt ends once, at one amount."""
 
 
 class RewriteError(MigrateError):

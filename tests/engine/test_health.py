@@ -159,6 +159,32 @@ def test_a_caller_who_leaves_gives_the_place_back():
         assert not thread.is_alive()
 
 
+@pytest.mark.parametrize(
+    "answer", [[JSON, completion()], [STREAM, WORD, STOP], [STREAM, WORD]], ids=["whole", "streamed", "cut"]
+)
+def test_a_call_that_is_over_frees_one_place(config, answer):
+    """Whole or cut, it ends once in the books: the place of another call that is under way stays taken."""
+    health, streamed = Health(), answer[0] is STREAM
+    (a,) = config.chain("one").targets
+    under_way = Play(config, "one", health=health)
+    under_way.steps.send(None)
+
+    Play(config, "one", health=health, stream=streamed).against(answer)
+
+    assert health.hindrance(replace(a, max_concurrency=1), 1000.0) == "busy"
+
+
+def test_streams_that_break_off_open_the_breaker(config):
+    """Five in a row do, though the caller had a part of each: their end in the books is the fault, not the part."""
+    health = Health()
+    (a,) = config.chain("one").targets
+    for _ in range(5):
+        assert health.hindrance(a, 1000.0) is None
+        Play(config, "one", health=health, stream=True).against([STREAM, WORD])
+
+    assert health.hindrance(a, 1000.0) == "open"
+
+
 def test_an_abandoned_stream_frees_its_place(config):
     """What the driver tells when the caller goes away ends the attempt, once."""
     health = Health()

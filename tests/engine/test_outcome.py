@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_migrate.engine.outcome import Fail, Next, Retry, Situation, decide, outcome
+from llm_migrate.engine.outcome import Fail, Next, Retry, Situation, decide
 from llm_migrate.engine.steps import Attempt, Limits
 from llm_migrate.wire.exchange import OpenAIError
 
@@ -78,7 +78,7 @@ def test_a_call_ends_after_five_attempts():
 )
 def test_an_abandoned_attempt_is_judged_by_how_far_it_came(state, cost):
     """The driver's record alone says what an abandoned attempt was."""
-    assert outcome(Attempt("a", "m", state)) == cost
+    assert Attempt("a", "m", state).outcome == cost
 
 
 @pytest.mark.parametrize(("more", "then"), [(True, Next()), (False, Fail())])

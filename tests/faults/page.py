@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from tests.faults.broken_rules import ENOUGH, RULES
 from tests.faults.case import Case, Outcome, run
 from tests.faults.fault import CONNECT_S, READ_S, Fault
 from tests.faults.rows import GROUPS, ROWS
@@ -43,6 +44,15 @@ has no deadline: the read limit holds until the first content of each target, an
 hold for every byte, also over an async `upstream_transport` of the program's own; over a sync one they are looked at
 between two parts of an answer only, so that headers which come byte by byte can hold the caller.
 """
+_BROKEN: Final = """
+## What breaks when a rule is broken
+
+The tests are worth what they notice. `scripts/break_rules.py` breaks one rule after the other in a copy of the source
+and runs the tests of a call, and the faults above through the drop-in, until enough tests went red:
+
+| rule | change | red tests |
+| --- | --- | --- |
+"""
 
 
 def results() -> dict[Case, Outcome]:
@@ -60,7 +70,8 @@ def page(found: dict[Case, Outcome]) -> str:
         rows = [["", "one target", "two targets", "stream, one target", "stream, two targets"], ["---"] * 5]
         rows += [[fault.name, *_cells(fault, found)] for fault in faults]
         parts.append(f"\n## {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows))
-    return "".join([*parts, _TIME])
+    broken = [f"| {broken.rule} | {broken.change} | {_count(broken.red)} |\n" for broken in RULES]
+    return "".join([*parts, _TIME, _BROKEN, *broken])
 
 
 def _cells(fault: Fault, found: dict[Case, Outcome]) -> list[str]:
@@ -77,3 +88,7 @@ def _cell(outcome: Outcome) -> str:
         return "error event" + tries
     code = seen.error.code if seen.error is not None else None
     return f"{getattr(seen.error, 'status_code', '')}" + (f" `{code}`" if code else "") + tries
+
+
+def _count(red: int) -> str:
+    return f"{red}" if red < ENOUGH else f"{red} or more"

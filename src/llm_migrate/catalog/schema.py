@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias, cast
 import pydantic
 from pydantic import Field, StringConstraints, model_validator
 
+from llm_migrate.catalog.bill import Bill
 from llm_migrate.catalog.strict import Strict
 
 Scalar: TypeAlias = str | int | float | bool
@@ -414,6 +415,29 @@ class Offer(Strict):
     checked: dt.date
 
 
+class Tokenizer(Strict):
+    """Which models count text alike. A family is one of those that `ledger/weights.toml` has numbers for."""
+
+    family: Slug
+    models: tuple[str, ...]  # globs
+    source: str
+    checked: dt.date
+
+
+class ImageTokens(Strict):
+    """How many tokens an image is, by tiles of 512 pixels (`base` and `tile`) or by square patches."""
+
+    models: tuple[str, ...] = ()  # globs
+    low: int | None = None  # with detail "low"
+    base: int | None = None
+    tile: int | None = None
+    patch: Annotated[int, Field(ge=1)] = 32  # side in pixels
+    per_patch_ppm: int = 1_000_000  # millionths of a token
+    most_patches: int | None = None
+    source: str = ""
+    checked: dt.date | None = None
+
+
 class Provider(Strict):
     """One provider file."""
 
@@ -434,6 +458,9 @@ class Provider(Strict):
     models: tuple[Model, ...] = ()
     equivalents: tuple[Equivalent, ...] = ()
     offers: tuple[Offer, ...] = ()
+    bills: tuple[Bill, ...] = ()  # the first whose columns a file has is the one
+    tokenizers: tuple[Tokenizer, ...] = ()  # the first that fits counts
+    image_tokens: tuple[ImageTokens, ...] = ()  # likewise
 
     @model_validator(mode="after")
     def _whole(self) -> Provider:

@@ -117,6 +117,7 @@ def _explain(
 def _check(path: str | None, chain_name: str | None, *, live: bool, model: str | None, timeout_s: float) -> Checked:
     from llm_migrate.config import load_config
     from llm_migrate.config.load import find_config
+    from llm_migrate.engine.check.budgets import budgets
     from llm_migrate.engine.check.finding import Finding
     from llm_migrate.engine.check.review import review, targets_of
     from llm_migrate.engine.check.surroundings import surroundings
@@ -132,7 +133,7 @@ def _check(path: str | None, chain_name: str | None, *, live: bool, model: str |
         unsound = [Finding("wrong", "configuration", place.name, line) for line in _problems(e, place)]
         return Checked(str(place), None, (), (), [*unsound, *surroundings(())])
     chains = [config.chain(chain_name)] if chain_name else list(config.chains.values())
-    findings = [*review(config, chains, today=_today()), *surroundings(targets_of(chains))]
+    findings = [*review(config, chains, today=_today()), *budgets(config, chains), *surroundings(targets_of(chains))]
     seen, more = _ask(config, chains, findings, live=live, model=model, timeout_s=timeout_s)
     return Checked(str(config.path or "configuration"), config, chains, seen, [*findings, *more])
 

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "undo": ("llm_migrate.cli.undo", "Bring back every byte that a rewrite changed."),
     "history": ("llm_migrate.cli.history", "List the rewrites of a tree that can be undone."),
     "check": ("llm_migrate.cli.check", "Look whether calls would succeed, and what would happen if not."),
+    "budget": ("llm_migrate.cli.budget", "Budgets: what is left of them, what will expire, and every unit explained."),
     "providers": ("llm_migrate.cli.providers", "Show what is known of each provider, with sources."),
 }
 

@@ -59,14 +59,39 @@ class ChainTable(Strict):
     buffer_tool_calls: bool = False
 
 
+class PointsTable(Strict):
+    """What a million tokens take of an offer in points."""
+
+    input: Decimal = Field(default=Decimal(0), ge=0)
+    output: Decimal = Field(default=Decimal(0), ge=0)
+
+
 class BudgetTable(Strict):
-    """A limit on what a target may use."""
+    """What may be used of a target: an offer of the catalog, a quota of one's own, or both.
+
+    Days are the vendor's; `until` is the last one that counts.
+    """
 
     target: str
+    offer: str | None = None  # id of one of the provider's
     models: tuple[str, ...] = ()
-    tokens: int = Field(gt=0)
-    from_: dt.date | None = Field(default=None, alias="from")
-    until: dt.date | None = None
+    tokens: int | None = Field(default=None, gt=0)
+    input_tokens: int | None = Field(default=None, gt=0)
+    output_tokens: int | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, gt=0)
+    points: int | None = Field(default=None, gt=0)
+    money: str | None = None  # "100.00 CNY"
+    kind: Literal["free", "prepaid", "postpaid"] = "free"
+    hard: bool = True
+    from_: dt.datetime | dt.date | None = Field(default=None, alias="from")
+    until: dt.datetime | dt.date | None = None
+    days: int | None = Field(default=None, gt=0)  # after activation
+    every: Literal["day", "month"] | None = None
+    rolling_hours: int | None = Field(default=None, gt=0)
+    zone: str | None = None
+    points_per_call: Decimal = Field(default=Decimal(0), ge=0)
+    points_per_mtok: PointsTable = PointsTable()
+    title: str = ""
 
 
 class AdaptTable(Strict):
@@ -80,6 +105,8 @@ class LedgerTable(Strict):
     """Where budgets are kept."""
 
     url: str | None = Field(default=None, repr=False)
+    durable: bool = False  # SQLite waits for the disk at every commit
+    on_ledger_error: Literal["refuse", "pass"] = "refuse"  # calls under a hard limit while the books cannot be used
 
 
 class GatewayTable(Strict):

@@ -14,11 +14,12 @@ from typing import Final
 from llm_migrate.catalog.load import REFERENCE, find_provider, provider_ids
 from llm_migrate.catalog.schema import Auth, Emulation, Endpoint, Provider
 from llm_migrate.catalog.strict import load_toml
-from llm_migrate.config.file import ChainTable, ConfigFile, TargetTable
+from llm_migrate.config.budgets import read_budgets
+from llm_migrate.config.file import ChainTable, ConfigFile, LedgerTable, TargetTable
 from llm_migrate.config.identity import platform_tokens
 from llm_migrate.config.place import find_place, find_token_url, is_own_address
 from llm_migrate.config.secret import CredentialSource, parse_source
-from llm_migrate.config.target import PAIRED, Chain, Config, Only, Target, nearest
+from llm_migrate.config.target import PAIRED, Chain, Config, Ledger, Only, Target, nearest
 from llm_migrate.errors import ConfigError, CredentialError, UsageError
 
 FILE_NAME: Final = "llm-migrate.toml"
@@ -87,6 +88,16 @@ def user_folder() -> Path:
     return (Path(xdg) if xdg.startswith("/") else Path.home() / ".config") / "llm-migrate"
 
 
+def state_folder() -> Path:
+    """Return the user's folder for what programs keep, on this platform; it need not exist."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "llm-migrate"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "llm-migrate"
+    xdg = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(xdg) if xdg.startswith("/") else Path.home() / ".local" / "state") / "llm-migrate"
+
+
 def _find(source: str | Path | None, looked: list[str]) -> Path | None:
     if source is not None:
         return _must_exist(Path(source), "config")
@@ -119,11 +130,6 @@ def _of_one(base_url: str, api_key: str | None) -> Config:
 
 def _build(file: ConfigFile, path: Path) -> Config:
     label = str(path)
-    if file.budgets:
-        first = next(iter(file.budgets))
-        raise ConfigError(
-            f"{label}: budgets.{first}: this version keeps no ledger, so no budget would hold: remove [budgets]"
-        )
     try:
         targets = {name: _target(name, table) for name, table in file.targets.items()}
     except (ConfigError, UsageError) as e:
@@ -133,9 +139,14 @@ def _build(file: ConfigFile, path: Path) -> Config:
         for name in row:
             if name not in targets:
                 raise ConfigError(f"{label}: models.{asked!r}.{name}: no such target{nearest(name, targets)}")
-    chains = {name: _chain(label, name, table, targets, _rates(file)) for name, table in file.chains.items()}
+    chains = {name: _chain(label, name, table, targets, file) for name, table in file.chains.items()}
     if not chains:
         chains = {"default": Chain("default", tuple(targets.values()))}
+    try:
+        budgets = read_budgets(file.budgets, targets)
+        ledger = _ledger(file.ledger or LedgerTable()) if budgets else None
+    except ConfigError as e:
+        raise ConfigError(f"{label}: {e}") from None
     return Config(
         path,
         MappingProxyType(targets),
@@ -144,17 +155,31 @@ def _build(file: ConfigFile, path: Path) -> Config:
         file.adapt.policy,
         file.suggest,
         frozenset[Emulation]({"n-calls"} if file.adapt.n == "calls" else ()),
+        budgets=MappingProxyType(budgets),
+        ledger=ledger,
+        rates=MappingProxyType(dict(_rates(file))),
     )
 
 
-def _chain(label: str, name: str, table: ChainTable, targets: dict[str, Target], rates: Mapping[str, Decimal]) -> Chain:
-    if table.order == "free-first":
-        raise ConfigError(f"{label}: chains.{name}.order: this version keeps no ledger, so it knows no free tokens")
+def _ledger(table: LedgerTable) -> Ledger:
+    url = table.url or f"sqlite:///{state_folder() / 'ledger.db'}"
+    if url.startswith("env:"):
+        name = url.removeprefix("env:")
+        url = os.environ.get(name, "")
+        if not url:
+            raise ConfigError(f"ledger.url: the variable {name} is not set")
+    return Ledger(url, table.durable, table.on_ledger_error)
+
+
+def _chain(label: str, name: str, table: ChainTable, targets: dict[str, Target], file: ConfigFile) -> Chain:
+    if table.order == "free-first" and not file.budgets:
+        raise ConfigError(f"{label}: chains.{name}.order: free-first needs [budgets] that say what is free")
     for i, member in enumerate(table.targets):
         if member not in targets:
             raise ConfigError(f"{label}: chains.{name}.targets[{i}]: no such target{nearest(member, targets)}")
         if member in table.targets[:i]:
             raise ConfigError(f"{label}: chains.{name}.targets[{i}]: {member!r} stands there twice")
+    rates = _rates(file)
     _check_order(f"{label}: chains.{name}", table, targets, rates)
     return Chain(
         name,

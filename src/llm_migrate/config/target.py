@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llm_migrate.catalog.load import REFERENCE
 from llm_migrate.catalog.policy import asked_kind, find_model, suggest_model
@@ -20,8 +20,11 @@ from llm_migrate.catalog.schema import Api, Auth, Emulation, Endpoint, Provider
 from llm_migrate.config.secret import CredentialSource, Secret, TokenProvider
 from llm_migrate.errors import ConfigError, CredentialError
 
+if TYPE_CHECKING:
+    from llm_migrate.config.budgets import Budget
+
 Adapt: TypeAlias = Literal["strict", "warn", "silent"]
-Order: TypeAlias = Literal["ordered", "cheapest", "weighted"]
+Order: TypeAlias = Literal["ordered", "free-first", "cheapest", "weighted"]
 
 BEARERS: Final = frozenset({"bearer", "entra"})  # ways to sign that take a token as it is
 # Ways to sign that take an id and its secret.
@@ -124,6 +127,21 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where the books of the budgets are kept.
+
+    Attributes:
+        url: `sqlite:///PATH` or `postgresql://...`; may hold a password.
+        durable: SQLite waits for the disk at every commit.
+        on_error: "refuse" calls under a hard limit while the books cannot be used, or let them "pass".
+    """
+
+    url: str = field(repr=False)
+    durable: bool = False
+    on_error: Literal["refuse", "pass"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A configuration, read and checked.
 
@@ -136,6 +154,9 @@ class Config:
         suggest: whether the catalog's proposals serve unmapped models.
         emulate: emulations that the user asked for, of those that cost more than the call itself.
         listener: a function of the program that is told of each decision about a call.
+        budgets: what may be used of targets, by name; no books are opened where there are none.
+        ledger: where their books are.
+        rates: currency -> how much one unit is worth in the one that amounts are compared in.
     """
 
     path: Path | None
@@ -146,6 +167,9 @@ class Config:
     suggest: bool = False
     emulate: frozenset[Emulation] = frozenset()
     listener: Callable[[Any], None] | None = None
+    budgets: Mapping[str, Budget] = field(default_factory=dict[str, "Budget"])
+    ledger: Ledger | None = None
+    rates: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
 
     def with_listener(self, listener: Callable[[Any], None]) -> Config:
         """Return a copy whose calls tell a function of each decision: `llm_migrate.engine.events` has their types."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import weakref
 from collections.abc import Awaitable, Callable
 
-from llm_migrate.engine.async_fan import ask, fan
+from llm_migrate.engine.async_fan import ask, book, fan
 from llm_migrate.engine.call import Steps
-from llm_migrate.engine.steps import Ask, Attempt, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.steps import Ask, Attempt, Book, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
 from llm_migrate.engine.upstream import AsyncExchange, AsyncUpstream
 
 
@@ -78,7 +78,7 @@ class AsyncRun:
                 await holding.release()
                 result = await self._act(command)
 
-    async def _act(self, command: Send | Sleep | Ask | Fan) -> Result:
+    async def _act(self, command: Send | Sleep | Ask | Fan | Book) -> Result:
         if isinstance(command, Sleep):
             await self._sleep(command.seconds)
             return None
@@ -86,6 +86,8 @@ class AsyncRun:
             return await ask(command.provider)
         if isinstance(command, Fan):
             return await fan(command, self._upstream)
+        if isinstance(command, Book):
+            return await book(command)
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = await self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)

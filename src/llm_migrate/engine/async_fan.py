@@ -1,14 +1,17 @@
-"""What a call needs beside one exchange at a time: several at once, and a key from the program. In tasks."""
+"""What a call needs beside one exchange: several at once, a key from the program, a word of the books. In tasks."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import time
 from typing import cast
 
 from llm_migrate.config.secret import TokenProvider
-from llm_migrate.engine.steps import Failure, Fan, Send, Whole
-from llm_migrate.engine.sync_fan import AT_ONCE, TOO_LARGE, leave
+from llm_migrate.engine.steps import Book, Failure, Fan, Result, Send, Whole
+from llm_migrate.engine.sync_fan import AT_ONCE, LATE_BOOKS, TOO_LARGE, leave
 from llm_migrate.engine.upstream import AsyncUpstream
+from llm_migrate.errors import LedgerError
 
 
 async def fan(command: Fan, upstream: AsyncUpstream) -> tuple[Whole | Failure, ...]:
@@ -43,6 +46,37 @@ async def ask(provider: TokenProvider) -> str | Failure:
         return await key if inspect.isawaitable(key) else key
     except Exception as e:
         return Failure("unsent", type(e).__name__)
+
+
+async def book(command: Book) -> Result:
+    """Return what the books say of a reservation."""
+    future = command.submit()
+    left = max(0.0, command.until - time.monotonic())
+    try:
+        if future.done():  # mostly; waiting for it would take a turn of the loop
+            return future.result()
+        if _runs_asyncio():
+            async with asyncio.timeout(left):
+                return await asyncio.wrap_future(future)
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(future.result, left, abandon_on_cancel=True)
+    except LedgerError as e:
+        return e
+    except TimeoutError:
+        future.add_done_callback(command.forgo)
+        return LATE_BOOKS
+    except BaseException:
+        future.add_done_callback(command.forgo)  # cancelled
+        raise
+
+
+def _runs_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _one(send: Send, most: int, upstream: AsyncUpstream) -> Whole | Failure:

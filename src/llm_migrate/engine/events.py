@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from llm_migrate.catalog.schema import Api, JsonValue
+from llm_migrate.ledger.alert import Alert
 from llm_migrate.wire.exchange import Outcome
 
 
@@ -32,11 +33,11 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A target was passed over: its breaker is open, it is benched (why: `reason`), busy, or too small."""
+    """A target was passed over: its breaker is open, it is benched (why: `reason`), busy, too small, or over budget."""
 
     call_id: str
     target: str
-    hindrance: Literal["open", "benched", "busy", "too small"]
+    hindrance: Literal["open", "benched", "busy", "too small", "over budget"]
     reason: Outcome | None = None
 
 
@@ -121,5 +122,5 @@ class Ended:
     duration_s: float
 
 
-CallEvent: TypeAlias = Began | Skipped | Adapted | Sent | Failed | Committed | Ended
+CallEvent: TypeAlias = Began | Skipped | Adapted | Sent | Failed | Committed | Ended | Alert
 Listener: TypeAlias = Callable[[CallEvent], None]

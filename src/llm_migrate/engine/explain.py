@@ -28,6 +28,7 @@ from llm_migrate.engine.order import order
 from llm_migrate.engine.plan import Plan, World
 from llm_migrate.engine.steps import (
     Ask,
+    Book,
     Emit,
     Failure,
     Fan,
@@ -160,7 +161,8 @@ def explain(
         _Scenario(config, chain, api, _call(api, asked, stream=stream), mishap, retry_after_s)
         for stream in ((False, True) if api == "chat" else (False,))
     ]
-    targets = order(rehearsed, scenarios[0].call, scenarios[0].model_for, today=today, chance=_CHANCE)
+    at = dt.datetime.combine(today, dt.time(), dt.UTC)
+    targets = order(rehearsed, scenarios[0].call, scenarios[0].model_for, at=at, chance=_CHANCE)
     if not targets:
         raise ConfigError(f"no target of chain {chain.name!r} is for {asked[:80]!r}")
     whiles = (False, True) if len(targets) > 1 else (False,)
@@ -276,8 +278,8 @@ class _Rehearsal:
                 case Emit(payload):
                     self._events += payload
                     result = None
-                case Ask() | Fan():
-                    raise RuntimeError("a stand-in has its key, and one question takes one request")
+                case Ask() | Fan() | Book():
+                    raise RuntimeError("a stand-in has its key and no budget, and one question takes one request")
                 case _:
                     assert_never(command)
 

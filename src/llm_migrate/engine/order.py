@@ -6,20 +6,33 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llm_migrate.catalog.policy import find_model
-from llm_migrate.catalog.schema import JsonValue, Price
+from llm_migrate.catalog.schema import JsonValue
 from llm_migrate.config import Chain, Target
 from llm_migrate.errors import ConfigError
+from llm_migrate.ledger.cost import cost_of, in_currency, price_at
 from llm_migrate.wire.exchange import Call
 
+if TYPE_CHECKING:
+    from llm_migrate.ledger.ledger import Ledger
+
+Rank: TypeAlias = tuple[int, int, int, str]
+
+_LAST: Final[Rank] = (9, 0, 0, "")
 _CHARS_A_TOKEN: Final = 3  # a rough measure, between English and Chinese: sizes are compared, nothing is billed by it
 _USUAL_OUTPUT: Final = 500  # tokens, where the call names no limit
 
 
 def order(
-    chain: Chain, call: Call, model_for: Callable[[Target, str], str], *, today: dt.date, chance: float
+    chain: Chain,
+    call: Call,
+    model_for: Callable[[Target, str], str],
+    *,
+    at: dt.datetime,
+    chance: float,
+    ledger: Ledger | None = None,
 ) -> list[Target]:
     """Return the targets that a call may go to, in the order in which they are asked.
 
@@ -27,8 +40,9 @@ def order(
         chain: whose targets and order.
         call: what is asked.
         model_for: the id of what was asked at a target; raises ConfigError where there is none.
-        today: for prices that hold for a time.
+        at: when, with a zone, for prices that hold for a time.
         chance: uniform in [0, 1), for shares.
+        ledger: the budgets, for "free-first"; targets stand as listed without them.
     """
     size = estimated_tokens(call) if _depends_on_size(chain) else 0
     targets = [target for target in chain.targets if _is_for(target, call, size)]
@@ -37,13 +51,23 @@ def order(
             return targets
         case "weighted":
             return _by_share(targets, chain.weights, chance)
+        case "free-first":
+            return sorted(targets, key=lambda target: _rank(target, call, model_for, ledger))
         case "cheapest":
 
-            def cost(target: Target) -> tuple[bool, Decimal]:
-                found = _cost(target, call, model_for, size, today, chain.rates)
-                return found is None, found or Decimal(0)  # an unknown price is no low one
+            def cost(target: Target) -> tuple[bool, int]:
+                found = _cost(target, call, model_for, size, at, chain.rates)
+                return found is None, found or 0  # an unknown price is no low one
 
             return sorted(targets, key=cost)
+
+
+def _rank(target: Target, call: Call, model_for: Callable[[Target, str], str], ledger: Ledger | None) -> Rank:
+    """Return where a target stands when what is free goes first; one that has no such model can be asked last."""
+    try:
+        return ledger.rank(target, model_for(target, call.model), call) if ledger is not None else _LAST
+    except ConfigError:
+        return _LAST
 
 
 def _depends_on_size(chain: Chain) -> bool:
@@ -100,34 +124,28 @@ def _cost(
     call: Call,
     model_for: Callable[[Target, str], str],
     size: int,
-    today: dt.date,
+    at: dt.datetime,
     rates: Mapping[str, Decimal],
-) -> Decimal | None:
-    """Return about what a call costs at a target; None where the price, or its currency's rate, is not known."""
+) -> int | None:
+    """Return about what a call costs at a target, in billionths; None where a price, or its rate, is not known."""
     try:
         model = find_model(target.provider, model_for(target, call.model), endpoint=target.endpoint.id)
     except ConfigError:
         return None
     if model is None:
         return None
-    if model.free:
-        return Decimal(0)
-    limit = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
-    output = limit if isinstance(limit, int) else _USUAL_OUTPUT
-    prices = [
-        price for price in model.prices if _holds(price, target, size, today) and (not rates or price.currency in rates)
-    ]
-    if not prices:
+    price = price_at(target, model, input_tokens=size, at=at, thinking=False)
+    if price is None:
         return None
-    price = prices[0]
-    amount = price.input_per_mtok * size + (price.output_per_mtok or Decimal(0)) * output
-    return amount * rates.get(price.currency, Decimal(1))
+    found = cost_of({"prompt_tokens": max(1, size), "completion_tokens": _output_tokens(call)}, price)
+    if found is not None and rates:
+        found = in_currency(found, next(iter(rates)), rates)
+    return None if found is None else found.nano
 
 
-def _holds(price: Price, target: Target, size: int, today: dt.date) -> bool:
-    """Say whether a price is that of a call: its endpoint, its day and its size; hours are left out of account."""
-    if price.endpoint not in (None, target.endpoint.id) or price.hours is not None:
-        return False
-    if (price.from_ is not None and today < price.from_) or (price.until is not None and today > price.until):
-        return False
-    return price.up_to_input_tokens is None or size <= price.up_to_input_tokens
+def _output_tokens(call: Call) -> int:
+    """Return about how many tokens an answer may have."""
+    if call.api == "embeddings":
+        return 0
+    limit = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
+    return limit if isinstance(limit, int) else _USUAL_OUTPUT

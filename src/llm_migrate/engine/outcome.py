@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from llm_migrate.engine import waits
-from llm_migrate.engine.steps import Attempt, Limits
+from llm_migrate.engine.steps import Limits
 from llm_migrate.wire.exchange import OpenAIError, Outcome
 
 
@@ -82,19 +82,6 @@ def decide(error: OpenAIError, at: Situation, limits: Limits) -> Decision:
     if wait >= min(at.left_s, at.patience_s) or (error.retry_after_s or 0) > waits.LONGEST_RETRY_AFTER_S:
         return onward
     return Retry(wait)
-
-
-def outcome(attempt: Attempt) -> Outcome:
-    """Return the class of an attempt that its caller abandoned."""
-    match attempt.state:
-        case "prepared":
-            return "unsent"
-        case "sent" | "answered":
-            return "ambiguous"
-        case "committed":
-            return "cut"
-        case "done":
-            return "ok"
 
 
 def _after_refusal(error: OpenAIError, at: Situation) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from llm_migrate.config import Target
 from llm_migrate.engine.events import Listener
@@ -12,6 +12,9 @@ from llm_migrate.engine.health import Health
 from llm_migrate.engine.keyring import Keyring
 from llm_migrate.engine.steps import Limits
 from llm_migrate.wire.exchange import Manner
+
+if TYPE_CHECKING:
+    from llm_migrate.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Plan:
         notice: told of every decision.
         buffer_tool_calls: hold a tool call of a stream back until it is whole.
         on_cut: "continue" has a text that broke off continued, once, by a target that can.
+        ledger: the budgets; None where there are none.
     """
 
     targets: Sequence[Target]
@@ -51,3 +55,4 @@ class Plan:
     notice: Listener
     buffer_tool_calls: bool = False
     on_cut: Literal["error", "continue"] = "error"
+    ledger: Ledger | None = None

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from llm_migrate.config.secret import TokenProvider
-from llm_migrate.wire.exchange import Outgoing
+from llm_migrate.errors import LedgerError
+from llm_migrate.wire.exchange import Outcome, Outgoing
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from llm_migrate.ledger.books import Outcome as Booked
+    from llm_migrate.ledger.ledger import Hold
 
 State: TypeAlias = Literal["prepared", "sent", "answered", "committed", "done"]
 
@@ -26,6 +33,7 @@ class Attempt:
         delivered_bytes: how much of the answer the caller has.
         left: told the target's name when the caller goes before the call is over; from any thread, also a finalizer.
         over: what came of it is known, so `left` has nothing to tell.
+        hold: the reservation under which it goes out, if it is under a budget.
     """
 
     target: str
@@ -34,12 +42,28 @@ class Attempt:
     delivered_bytes: int = 0
     left: Callable[[str], None] | None = None
     over: bool = False
+    hold: Hold | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Class of an attempt that its caller abandons now."""
+        match self.state:
+            case "prepared":
+                return "unsent"
+            case "sent" | "answered":
+                return "ambiguous"
+            case "committed":
+                return "cut"
+            case "done":
+                return "ok"
 
     def leave(self) -> None:
         """Tell, once, that the caller went away; takes no lock and waits for nothing."""
         if not self.over and self.left is not None:
             self.over = True
             self.left(self.target)
+            if self.hold is not None:
+                self.hold.end(self.outcome, left=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +130,23 @@ class Fan:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Have a reservation made; answer with what the books say, or LedgerError.
+
+    Attributes:
+        submit: begins it.
+        forgo: takes it back; for a caller who went away before the answer.
+        until: when the answer must be there.
+    """
+
+    submit: Callable[[], Future[Booked]]
+    forgo: Callable[[Future[Booked]], None]
+    until: float
+
+
 # A driver closes the answer it holds before it sends or sleeps, and when the call ends.
-Command: TypeAlias = Send | Read | Sleep | Reply | Emit | Ask | Fan
+Command: TypeAlias = Send | Read | Sleep | Reply | Emit | Ask | Fan | Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +180,7 @@ class Whole:
     body: bytes = field(repr=False)
 
 
-Result: TypeAlias = Head | Failure | bytes | str | tuple[Whole | Failure, ...] | None
+Result: TypeAlias = "Head | Failure | bytes | str | tuple[Whole | Failure, ...] | Booked | LedgerError | None"
 
 
 @dataclass(frozen=True, slots=True)

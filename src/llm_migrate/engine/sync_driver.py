@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Callable
 
 from llm_migrate.engine.call import Steps
-from llm_migrate.engine.steps import Ask, Attempt, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
-from llm_migrate.engine.sync_fan import ask, fan
+from llm_migrate.engine.steps import Ask, Attempt, Book, Emit, Failure, Fan, Read, Reply, Result, Send, Sleep
+from llm_migrate.engine.sync_fan import ask, book, fan
 from llm_migrate.engine.upstream import Exchange, Upstream
 
 
@@ -79,7 +79,7 @@ class SyncRun:
                 holding.release()
                 result = self._act(command)
 
-    def _act(self, command: Send | Sleep | Ask | Fan) -> Result:
+    def _act(self, command: Send | Sleep | Ask | Fan | Book) -> Result:
         if isinstance(command, Sleep):
             self._sleep(command.seconds)
             return None
@@ -87,6 +87,8 @@ class SyncRun:
             return ask(command.provider)
         if isinstance(command, Fan):
             return fan(command, self._upstream)
+        if isinstance(command, Book):
+            return book(command)
         command.attempt.state = "sent"
         self._holding.attempt = command.attempt
         exchange = self._upstream.send(command.outgoing, connect_s=command.connect_s, until=command.until)

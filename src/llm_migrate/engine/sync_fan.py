@@ -1,15 +1,18 @@
-"""What a call needs beside one exchange at a time: several at once, and a key from the program. In threads."""
+"""What a call needs beside one exchange: several at once, a key from the program, a word of the books. In threads."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from llm_migrate.config.secret import TokenProvider
-from llm_migrate.engine.steps import Failure, Fan, Send, Whole
+from llm_migrate.engine.steps import Book, Failure, Fan, Result, Send, Whole
 from llm_migrate.engine.upstream import Upstream
+from llm_migrate.errors import LedgerError
 
 AT_ONCE: Final = 8  # requests of one call that are open at a time
+LATE_BOOKS: Final = LedgerError("the books did not answer in time")
 TOO_LARGE: Final = Failure("ambiguous", "the answer is too large")
 
 
@@ -40,6 +43,21 @@ def ask(provider: TokenProvider) -> str | Failure:
     except Exception as e:
         return Failure("unsent", type(e).__name__)
     return key if isinstance(key, str) else Failure("unsent", "an async function needs an async client")
+
+
+def book(command: Book) -> Result:
+    """Return what the books say of a reservation."""
+    future = command.submit()
+    try:
+        return future.result(max(0.0, command.until - time.monotonic()))
+    except LedgerError as e:
+        return e
+    except TimeoutError:
+        future.add_done_callback(command.forgo)
+        return LATE_BOOKS
+    except BaseException:
+        future.add_done_callback(command.forgo)  # interrupted by the keyboard
+        raise
 
 
 def _one(send: Send, most: int, upstream: Upstream) -> Whole | Failure:

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 from llm_migrate.engine.check.finding import OUTCOMES
 from llm_migrate.engine.events import Adapted, Began, CallEvent, Committed, Ended, Failed, Sent, Skipped
 from llm_migrate.engine.explain import Bench, Explanation, Moment, Seen, Waited, Walk
+from llm_migrate.ledger.alert import Alert
 from llm_migrate.report.ink import paint
 
 _SCHEMA: Final = "llm-migrate/explain/1"
@@ -103,7 +104,7 @@ def _time(seconds: float) -> str:
 def _said(happened: CallEvent | Waited, asked: Set[str], *, cut: bool) -> str:
     """Return one step as a sentence; "" for what goes without saying, as the first content does unless it is cut."""
     match happened:
-        case Began() | Adapted() | Ended():
+        case Began() | Adapted() | Ended() | Alert():
             return ""
         case Sent(_, target, _, model, attempt):
             return f"{target}: request {attempt}, for {model}"

@@ -90,7 +90,7 @@ def offer_sections(providers: Sequence[Provider], today: dt.date) -> list[Sectio
         Section(
             f"Offers of {provider.name}",
             ("offer", "what", "conditions"),
-            tuple(_offer_row(offer, today) for offer in provider.offers),
+            tuple(offer_words(offer, today) for offer in provider.offers),
         )
         for provider in providers
         if provider.offers
@@ -283,7 +283,8 @@ def _life(model: Model, today: dt.date) -> str:
     return text
 
 
-def _offer_row(offer: Offer, today: dt.date) -> tuple[str, ...]:
+def offer_words(offer: Offer, today: dt.date) -> tuple[str, str, str]:
+    """Return an offer's name and window, what it gives, and its conditions."""
     amount = f"{offer.amount:,} {offer.unit}" if offer.amount is not None else f"{offer.unit} without a stated limit"
     if offer.unit == "money" and offer.amount is not None:
         amount = f"{offer.amount:,} {offer.currency or 'money'}"

@@ -10,7 +10,7 @@ from llm_migrate.engine.async_driver import AsyncRun
 from llm_migrate.engine.steps import Reply
 from llm_migrate.engine.sync_driver import SyncRun
 from llm_migrate.engine.upstream import Upstream
-from llm_migrate.taps.tap import HTTP2, Asked, Tap, internal_error
+from llm_migrate.taps.tap import HTTP2, Asked, Tap, internal_cut, internal_error
 from llm_migrate.taps.way import AsyncWay
 
 
@@ -61,8 +61,17 @@ class _Stream(hx.SyncByteStream):
     def __init__(self, run: SyncRun) -> None:
         self._run = run
 
-    def __iter__(self) -> SyncRun:
-        return self._run
+    def __iter__(self) -> _Stream:
+        return self  # the SDK may ask twice and must not start a second run
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._run)
+        except StopIteration:
+            raise
+        except Exception as e:
+            self._run.close()
+            return internal_cut(e)
 
     def close(self) -> None:
         self._run.close()
@@ -72,8 +81,17 @@ class _AsyncStream(hx.AsyncByteStream):
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
-    def __aiter__(self) -> AsyncRun:
-        return self._run  # the SDK may ask twice and must not start a second run
+    def __aiter__(self) -> _AsyncStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._run.__anext__()
+        except StopAsyncIteration:
+            raise
+        except Exception as e:
+            await self._run.close()
+            return internal_cut(e)
 
     async def aclose(self) -> None:
         await self._run.close()

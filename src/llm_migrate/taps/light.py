@@ -17,6 +17,7 @@ import orjson
 
 from llm_migrate.config import Config, load_config
 from llm_migrate.engine.async_driver import AsyncRun
+from llm_migrate.engine.plan import World
 from llm_migrate.engine.steps import Reply
 from llm_migrate.engine.sync_driver import SyncRun
 from llm_migrate.errors import UsageError
@@ -55,10 +56,11 @@ class Client:
         chain: str = "default",
         timeout: Timeout | None = None,
         max_retries: int | None = None,
+        _world: World | None = None,  # a driven clock, for examples
     ) -> None:
         from llm_migrate.engine.pooled_upstream import PooledUpstream
 
-        self._desk = _Desk(Tap(load_config(config), chain), _limits(timeout), max_retries)
+        self._desk = _Desk(Tap(load_config(config), chain, _world), _limits(timeout), max_retries)
         self._upstream = PooledUpstream()
 
     def chat(

@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from llm_migrate.engine.events import Adapted, Began, CallEvent, Committed, Ended, Failed, Sent, Skipped
+from llm_migrate.ledger.alert import Alert
 
 _log: Final = logging.getLogger("llm_migrate.calls")
 _LEVELS: Final[dict[type[CallEvent], int]] = {
@@ -24,6 +25,7 @@ _LEVELS: Final[dict[type[CallEvent], int]] = {
     Failed: logging.WARNING,
     Committed: logging.DEBUG,
     Ended: logging.INFO,
+    Alert: logging.WARNING,
 }
 
 

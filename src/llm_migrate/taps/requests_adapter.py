@@ -19,7 +19,7 @@ from llm_migrate.engine.pooled_upstream import PooledUpstream
 from llm_migrate.engine.steps import Reply
 from llm_migrate.engine.sync_driver import SyncRun
 from llm_migrate.errors import MissingExtraError
-from llm_migrate.taps.tap import Asked, Tap, internal_error
+from llm_migrate.taps.tap import Asked, Tap, internal_cut, internal_error
 
 try:
     import requests
@@ -122,7 +122,11 @@ class _Events:
         """Return the next events, empty at the end; all that follow, if no number is given."""
         if amt is None:
             return b"".join(self.stream())
-        events = b"" if self.closed else next(self._run, b"")
+        try:
+            events = b"" if self.closed else next(self._run, b"")
+        except Exception as e:
+            self._run.close()
+            return internal_cut(e)
         if not events:
             self.close()
         return events

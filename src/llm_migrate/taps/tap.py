@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from llm_migrate.config import Chain, Config, Target
 from llm_migrate.engine.call import Plan, Steps, World, run
 from llm_migrate.engine.events import Adapted, CallEvent
+from llm_migrate.engine.faults import interrupted
 from llm_migrate.engine.health import Health
 from llm_migrate.engine.keyring import Keyring
 from llm_migrate.engine.order import order
@@ -29,8 +30,12 @@ from llm_migrate.wire.exchange import (
     Reasoning,
     RefusedError,
     absent,
+    error_event,
     parse_call,
 )
+
+if TYPE_CHECKING:
+    from llm_migrate.ledger.ledger import Ledger
 
 RETRIES: Final = "llm_migrate.max_retries"  # request extension: the caller's `max_retries`
 HTTP2: Final[dict[str, bytes]] = {"http_version": b"HTTP/2"}  # the SDK then ends a stream at [DONE] without draining
@@ -74,6 +79,7 @@ class Tap:
         self._health = Health()
         self._manner = Manner(config.adapt, config.emulate, Reasoning())
         self._shadow = self._shadow_of(config)
+        self.ledger = self._ledger_of(config)
 
     def open(self, asked: Asked) -> Steps:
         """Return the steps that serve a request."""
@@ -97,14 +103,23 @@ class Tap:
         tap = Tap(alone, "shadow", self._world)
         return Shadow(lambda body: tap.open(Asked("POST", "/chat/completions", body, {})), file)
 
+    def _ledger_of(self, config: Config) -> Ledger | None:
+        """Return the budgets; None where no target of the chain has one."""
+        members = {target.name for target in self.chain.targets}
+        if not any(budget.target in members for budget in config.budgets.values()):
+            return None
+        from llm_migrate.ledger.ledger import Ledger  # not loaded where there are no budgets
+
+        return Ledger(config, self._notice, self._world.wall)
+
     def _plan(self, call: Call, extensions: Mapping[str, object]) -> Plan:
         def model_for(target: Target, asked: str) -> str:
             return self.config.model_for(target, asked, api=call.api)
 
         world = self._world
-        today = dt.datetime.fromtimestamp(world.wall(), dt.UTC).date()
+        at = dt.datetime.fromtimestamp(world.wall(), dt.UTC)
         return Plan(
-            order(self.chain, call, model_for, today=today, chance=world.chance()),
+            order(self.chain, call, model_for, at=at, chance=world.chance(), ledger=self.ledger),
             model_for,
             self._manner,
             self._keyring,
@@ -114,6 +129,7 @@ class Tap:
             self._notice,
             self.chain.buffer_tool_calls,
             self.chain.on_cut,
+            self.ledger,
         )
 
     def _notice(self, event: CallEvent) -> None:
@@ -138,13 +154,22 @@ class Tap:
 
 def internal_error(error: Exception) -> Reply:
     """Return the answer for a fault of ours. The log gets its place but not its text, which may hold a prompt."""
+    return _refusal(_fault(error))
+
+
+def internal_cut(error: Exception) -> bytes:
+    """Return the last event of a stream for a fault of ours that came too late for an answer; see `internal_error`."""
+    return error_event(interrupted(_fault(error)))
+
+
+def _fault(error: Exception) -> OpenAIError:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119
     _log.error("a fault of llm-migrate itself: %s at %s", type(error).__name__, place)
     message = f"llm-migrate: internal error: {type(error).__name__} at {place}; please report it"
-    return _refusal(OpenAIError(500, message, "server_error", None, "internal_error", "ambiguous"))
+    return OpenAIError(500, message, "server_error", None, "internal_error", "ambiguous")
 
 
 _REAL: Final = World(time.monotonic, time.time, random.random, lambda: f"llm-migrate-{os.urandom(12).hex()}")

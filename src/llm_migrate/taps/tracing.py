@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_migrate.engine.events import Adapted, Began, CallEvent, Committed, Ended, Failed, Listener, Sent, Skipped
 from llm_migrate.errors import MissingExtraError
+from llm_migrate.ledger.alert import Alert
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -54,6 +55,8 @@ class _Spans:
         if isinstance(event, Began):
             self._begin(event)
             return
+        if isinstance(event, Alert):
+            return  # of no one call
         with self._lock:
             span = self._spans.pop(event.call_id, None) if isinstance(event, Ended) else self._spans.get(event.call_id)
         if span is None:

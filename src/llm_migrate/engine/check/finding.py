@@ -11,7 +11,17 @@ from llm_migrate.wire.exchange import Outcome
 # `wrong` is to be mended here and would fail calls; `failed` is what a target or the network did.
 Severity: TypeAlias = Literal["good", "note", "warning", "wrong", "failed"]
 Topic: TypeAlias = Literal[
-    "configuration", "key", "model", "endpoint", "network", "live", "package", "proxy", "certificates", "clock"
+    "configuration",
+    "key",
+    "model",
+    "endpoint",
+    "network",
+    "live",
+    "package",
+    "proxy",
+    "certificates",
+    "clock",
+    "budget",
 ]
 
 # The classes of outcomes, for people.
