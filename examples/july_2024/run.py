@@ -115,6 +115,7 @@ def tell(file: Path, vendors: Town) -> None:
             for _ in range(24):
                 client.chat(**ask)
                 clock.pass_by(hours=1)
+            vendors.forget()
             scribe_of(books, durable=False).flush()
             for line in diary.page(day):
                 say(line)

@@ -43,7 +43,13 @@ class Town:
     def __init__(self) -> None:
         self.blackout = False
         self.addresses: dict[str, str] = {}
+        self.servers: list[Server] = []
         self.keys = {served.fake: served.key for served in SERVED.values()}
+
+    def forget(self) -> None:
+        """Let go of the requests that came; the long texts of a month would fill the memory."""
+        for server in self.servers:
+            server.requests.clear()
 
     def answer(self, vendor: str, usual: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
         """Return how a vendor answers."""
@@ -73,5 +79,6 @@ def town() -> Iterator[Town]:
             server = Server(dataclasses.replace(vendor, answer=found.answer(name, vendor.answer)))
             server.start()
             stack.callback(server.close)
+            found.servers.append(server)
             found.addresses[name] = server.base_url
         yield found

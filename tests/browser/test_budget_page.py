@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 Scheme = Literal["light", "dark"]
 LONG = f"""
-[budgets."{"long-name-without-a-blank-" * 3}"]
+[budgets."{"longnamewithoutablank" * 4}"]
 target = "kimi"
 money = "1234567890.123456789 CNY"
 title = "{"很长的名字" * 12}"

@@ -21,6 +21,10 @@ provider = "qwen"
 [budgets.gift]
 target = "main"
 offer = "free-models"
+[budgets.quota]
+target = "通义"
+offer = "new-free-quota"
+days = 30
 """
 
 
@@ -89,6 +93,7 @@ def test_what_is_configured_and_what_is_over_are_marked(path):
     found = rows()
 
     assert found["zhipu", "free-models"]["budgets"] == ["gift"]
+    assert found["qwen", "new-free-quota"]["budgets"] == ["quota"]
     assert found["zhipu", "move-from-openai-2024"]["budgets"] == []
     assert found["hunyuan", "move-2024"]["over"] is True
     assert found["zhipu", "free-models"]["over"] is False
@@ -107,3 +112,8 @@ def test_no_configuration_is_needed(path):
 
     assert found["budgets"] == []
     assert "target: the name of your target at this vendor" in found["gaps"]  # type: ignore[operator]
+
+
+def test_a_provider_without_offers_says_so(path):
+    """An empty answer is an answer."""
+    assert run("azure-openai").output == "No offers are known.\n"

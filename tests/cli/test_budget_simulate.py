@@ -15,7 +15,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "july_2024" / "workload.toml"
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, list(arguments), prog_name="llm-migrate budget simulate")
+    runner = CliRunner(env={"COLUMNS": "140", "NO_COLOR": "1"})
+    return runner.invoke(command, list(arguments), prog_name="llm-migrate budget simulate")
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,7 @@ def test_points_need_a_rate(tmp_path):
         ('target = "z"\npoints = 5', "no rate of points"),
         ('target = "z"\ntokens = 5\npoints_per_call = 5', "go with  points"),
         ('target = "z"\noffer = "free-models"\nhard = true', "no stated limit"),
+        ('target = "q"\noffer = "new-free-quota"', "add  days ="),
         ('target = "z"\ntokens = 0', "greater than 0"),
         ('target = "z"\ntokns = 5', 'did you mean "tokens"'),
     ],

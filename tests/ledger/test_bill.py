@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from llm_migrate.catalog.bill import BillShape
-from llm_migrate.catalog.load import find_provider
+from llm_migrate.catalog.bill import Bill, BillShape
+from llm_migrate.catalog.load import all_providers, find_provider
+from llm_migrate.catalog.schema import Provider
 from llm_migrate.errors import UsageError
-from llm_migrate.ledger.bill import EVERY_MODEL, BillRead, Line, read_bill
+from llm_migrate.ledger.bill import EVERY_MODEL, BillRead, Line, _find_head, read_bill
 
 DAY = dt.date(2024, 7, 9)
 COUNTED = {"day": "day", "model": "model", "input_tokens": "in", "output_tokens": "out"}
@@ -155,8 +156,10 @@ def test_lines_of_one_kind_each_are_understood():
 
 
 def test_thousands_of_tokens_are_made_tokens():
-    """`per_tokens` says what the file counts in."""
-    assert one("day,model,in,out\n2024-07-09,glm-4,12.345,1\n", shape(per_tokens=1000)).input_tokens == 12_345
+    """`per_tokens` says what the file counts in; calls are calls."""
+    columns = {**COUNTED, "calls": "n"}
+    line = one("day,model,in,out,n\n2024-07-09,glm-4,12.345,1,7\n", shape(columns, per_tokens=1000))
+    assert (line.input_tokens, line.output_tokens, line.calls) == (12_345, 1000, 7)
 
 
 def test_several_columns_are_added_up():
@@ -352,3 +355,15 @@ def test_an_export_with_days_without_calls_is_read():
     (line,) = found.lines
     assert (line.day, line.model) == (dt.date(2025, 10, 5), "gpt-4o-2024-08-06")
     assert (line.input_tokens, line.output_tokens, line.calls) == (59_200, 10_646, 10)
+
+
+@pytest.mark.parametrize(
+    ("provider", "bill"), [(provider, bill) for provider in all_providers() for bill in provider.bills]
+)
+def test_each_known_file_is_taken_for_what_it_is(provider: Provider, bill: Bill):
+    """Of a vendor's shapes, the first that fits a file with the columns of one is that one, in any order of columns."""
+    head = ",".join(sorted(bill.columns.named()))
+
+    shape, _, _ = _find_head("f", f"{head}\n".encode(), provider.bills)
+
+    assert shape.id == bill.id  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ import pytest
 from llm_migrate.errors import LedgerError, MissingExtraError
 from llm_migrate.ledger import postgres as module
 from llm_migrate.ledger import postgres_sql
-from llm_migrate.ledger.books import Adjust, Balance, Done, Grant, NoRoom, Sweep, Swept, Warn
+from llm_migrate.ledger.books import Adjust, Balance, Done, Extend, Grant, NoRoom, Sweep, Swept, Warn
 from llm_migrate.ledger.postgres import PostgresStore
 from llm_migrate.ledger.stores import open_store
 from tests.ledger.postgres_server import PASSWORD, Server
@@ -214,6 +214,22 @@ def test_tables_that_another_has_made_meanwhile_are_taken(postgres_url: str, mon
     store.close()
 
 
+def test_one_at_a_time_makes_the_tables(postgres_url: str, hand: psycopg.Connection[tuple[object, ...]]):
+    """Who finds no tables waits for another who is just about to make them."""
+    stores: list[PostgresStore] = []
+    with hand.transaction():
+        hand.execute(postgres_sql.MAKING)
+        opening = threading.Thread(target=lambda: stores.append(PostgresStore(postgres_url)))
+        opening.start()
+        give_up = time.monotonic() + 10
+        while not hand.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+            assert time.monotonic() < give_up, "it does not wait"
+    opening.join(10)
+
+    granted(stores[0], reserve("r"))
+    stores[0].close()
+
+
 # -- the way there
 
 
@@ -261,7 +277,10 @@ def test_a_lost_connection_is_made_anew(store: PostgresStore, hand: psycopg.Conn
     granted(store, reserve("r"))
 
     for use in (lambda: store.apply([settle("r", 70)]), store.balances):
-        hand.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        hand.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
         assert use()
 
     assert store.balances() == [Balance("free", 0, spent=70)]
@@ -331,9 +350,10 @@ def test_a_deadlock_with_somebody_elses_locks_is_tried_again(store: PostgresStor
     assert outcomes == [Done(True, "a", 0, 70, 0), Done(True, "b", 0, 70, 0)]
 
 
-def test_batches_in_any_order_never_lock_each_other_out(postgres_url: str, postgres: Server):
-    """Processes that name the same offers in opposite orders wait for each other, but never for good."""
-    stores = [PostgresStore(postgres_url) for _ in range(4)]
+def test_batches_in_any_order_never_lock_each_other_out(postgres: Server):
+    """Processes that name the same offers in opposite orders, and sweep each other's, only wait for each other."""
+    postgres.run("CREATE DATABASE calm")  # for a count of deadlocks of its own
+    stores = [PostgresStore(postgres.url(database="calm")) for _ in range(4)]
     failed: list[LedgerError] = []
 
     def work(number: int, store: PostgresStore) -> None:
@@ -342,7 +362,8 @@ def test_batches_in_any_order_never_lock_each_other_out(postgres_url: str, postg
             for i in range(25):
                 requests = [(f"{number}-{i}-{name}", name) for name in names]
                 store.apply([reserve(request, want(name, 1, limit=None)) for request, name in requests])
-                store.apply([settle(request, 1) for request, _ in reversed(requests)] + [Sweep(NOW)])
+                store.apply([Extend("me", NOW + i), Sweep(NOW, ("me",))])
+                store.apply([settle(request, 1) for request, _ in reversed(requests)])
         except LedgerError as e:
             failed.append(e)
 
@@ -353,13 +374,16 @@ def test_batches_in_any_order_never_lock_each_other_out(postgres_url: str, postg
         thread.join(60)
 
     assert not failed
-    assert [(held.offer, held.spent, held.reserved) for held in stores[0].balances()] == [
-        ("a", 100, 0),
-        ("b", 100, 0),
-        ("c", 100, 0),
+    assert [(held.offer, held.spent, held.taken) for held in stores[0].balances()] == [
+        ("a", 100, 100),
+        ("b", 100, 100),
+        ("c", 100, 100),
     ]
     for store in stores:
         store.close()
+    with psycopg.connect(postgres.url(database="calm")) as hand:
+        rows = hand.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = 'calm'").fetchall()
+    assert rows == [(0,)]
 
 
 def test_an_interrupted_batch_leaves_nothing(store: PostgresStore, monkeypatch: pytest.MonkeyPatch):

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llm_migrate.config.budgets import NANO, Budget
 from llm_migrate.ledger.bill import EVERY_MODEL, Line
 from llm_migrate.ledger.books import Adjust, Doubt, Entry, Settle, Store, WriteOff
 from llm_migrate.ledger.offers import Offer, offers_of
 from llm_migrate.ledger.reconcile import Books, Drift, Reconciliation, first_instant, reconcile
+from llm_migrate.ledger.stores import open_store
 from llm_migrate.ledger.windows import buckets
 from tests.ledger.saying import balance, granted, reserve, settle, want
 
@@ -213,10 +216,10 @@ def test_what_only_we_know_is_told_but_not_given_back(store: Store):
 
 def test_days_outside_the_file_are_not_its_business(store: Store):
     """Only days between the file's first and last are looked at."""
-    spend(store, "a", 1000)
     spend(store, "b", 500, at=NOON - 48 * HOUR)
+    spend(store, "a", 1000)
 
-    assert [drift.day for drift in held(store, [line(1000)]).drifts] == [DAY]
+    assert [(drift.day, drift.ours) for drift in held(store, [line(1000)]).drifts] == [(DAY, 1000)]
 
 
 def test_a_model_without_a_budget_is_only_told(store: Store):
@@ -478,6 +481,15 @@ def test_what_is_still_on_its_way_is_not_written_off(store: Store):
     assert (found.drifts[0].verdict, found.operations) == ("open", ())
 
 
+def test_a_call_that_runs_is_not_ended_by_the_file(store: Store):
+    """Even if the file names it: its own end will say what it took."""
+    granted(store, reserve("r", want("free", 500, limit=None), now=NOON))
+
+    found = held(store, [line(120, request="r")])
+
+    assert (found.matched, found.drifts[0].verdict, found.operations) == (0, "open", ())
+
+
 def test_adjustments_of_others_are_left_alone(store: Store):
     """An adjustment that no bill made is of no day that a bill could speak of."""
     spend(store, "a", 1000)
@@ -492,3 +504,41 @@ def test_adjustments_of_others_are_left_alone(store: Store):
 def test_entries_are_looked_for_from_a_day_before_the_file_on():
     """A call may have ended here before the vendor counted it."""
     assert first_instant([line(1), line(1, day=DAY + dt.timedelta(9))], ZONE) == NOON - 36 * HOUR
+
+
+CALLS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from("mn"), st.sampled_from(["one", "two"]), st.integers(0, 900)),
+    max_size=8,
+)
+LINES = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from("mn"), st.integers(0, 900), st.sampled_from(["", "0", "1", "2", "x"])),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(calls=CALLS, lines=LINES, again=LINES)
+def test_whatever_the_file_says_the_books_agree_with_it_afterwards(
+    calls: list[tuple[int, str, str, int]],
+    lines: list[tuple[int, str, int, str]],
+    again: list[tuple[int, str, int, str]],
+):
+    """All that could be compared is equal once it is booked, a second import finds nothing, and so for a later file."""
+    books_in_memory = open_store("sqlite:///:memory:")
+    known = (budget("one"), budget("two", kind="prepaid"))
+    for number, (day, model, offer, amount) in enumerate(sorted(calls)):
+        spend(books_in_memory, str(number), amount, offer, model=model, at=NOON + day * 24 * HOUR)
+    now = NOON + 10 * 24 * HOUR
+
+    for said in (lines, again):
+        unnamed = [item for item in said if not item[3]]
+        said = unnamed + list({item[3]: item for item in said if item[3]}.values())  # a call has one line
+        bill = [line(tokens, model, DAY + dt.timedelta(day), request=request) for day, model, tokens, request in said]
+        found = reconcile(bill, books(books_in_memory, *known), zone=ZONE, now_ms=now)
+        books_in_memory.apply(found.operations)
+
+        second = reconcile(bill, books(books_in_memory, *known), zone=ZONE, now_ms=now)
+        assert second.operations == ()
+        assert all(drift.ours == drift.theirs for drift in second.drifts if drift.verdict == "compared")
+    books_in_memory.close()

@@ -215,6 +215,37 @@ def test_prepaid_money_is_money(tmp_path: Path):
         assert route(outcome, "a").money == money
 
 
+def test_what_is_paid_afterwards_has_its_list_price(tmp_path: Path):
+    """A limit of one's own on tokens that are billed."""
+    outcome = run(tmp_path, '[budgets.limit]\ntarget = "a"\ntokens = 3_000\nkind = "postpaid"\n')
+    assert route(outcome, "a").money == {"CNY": 300_000_000}
+
+
+def test_an_answer_is_not_cut_to_what_is_left(tmp_path: Path):
+    """A call that does not fit whole goes elsewhere, as its tokens are those of the workload."""
+    outcome = run(tmp_path, '[budgets.gift]\ntarget = "a"\ntokens = 300\n', days=1, given=0, written=10_000)
+    assert (offer(outcome, "gift").used, route(outcome, "b").tokens) == (0, 10_000)
+
+
+def test_a_target_ranks_by_what_it_has_left(tmp_path: Path):
+    """A gift that is used up does not put its target before one that still has some."""
+    more = """
+[budgets.little]
+target = "a"
+tokens = 100
+[budgets.purse]
+target = "a"
+money = "5 CNY"
+kind = "prepaid"
+[budgets.much]
+target = "b"
+tokens = 9_900
+"""
+    outcome = run(tmp_path, more, "free-first")
+
+    assert (offer(outcome, "little").used, offer(outcome, "much").used, offer(outcome, "purse").used) == (100, 9_900, 0)
+
+
 def test_a_package_was_paid_before(tmp_path: Path):
     """What a package of tokens costs is not known here: its tokens are neither free nor priced."""
     outcome = run(tmp_path, '[budgets.pack]\ntarget = "a"\ntokens = 3_000\nkind = "prepaid"\n')

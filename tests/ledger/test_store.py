@@ -119,6 +119,9 @@ def test_a_hard_limit_grants_the_rest_when_that_would_do(store: Store):
         pytest.param([want("post", rank=2), want("z-paid", rank=1)], "z-paid", id="prepaid before postpaid"),
         pytest.param([want("a", ends_at=NOW + 9), want("b", ends_at=NOW + 8)], "b", id="first the one lost first"),
         pytest.param([want("a"), want("b", ends_at=NOW + 8)], "b", id="one that ends before one that never does"),
+        pytest.param(
+            [want("a", limit=900, ends_at=NOW + 8), want("b", limit=400)], "a", id="that before the least left"
+        ),
         pytest.param([want("a", limit=500), want("b", limit=400)], "b", id="of equals the one with the least left"),
         pytest.param([want("a", limit=None), want("b", limit=900)], "b", id="a limit before none"),
         pytest.param([want("b"), want("a")], "a", id="else by id"),
@@ -409,10 +412,13 @@ def test_a_heartbeat_prolongs_what_an_owner_holds(store: Store):
     assert said(store, Extend("me", later)) == Done(False)
     assert said(store, Extend("me", NOW)) == Done(False)
     assert said(store, Extend("nobody", later)) == Done(False)
+    store.apply([reserve("unsure", owner="unsure"), Doubt("unsure", 1, NOW)])
+    assert said(store, Extend("unsure", later)) == Done(False)
 
     assert said(store, Sweep(NOW + LEASE_MS)) == Swept(0, 1, 0)
     assert [(held.request, held.state) for held in store.open_reservations()] == [
         ("mine", "sent"),
+        ("unsure", "unresolved"),
         ("theirs", "unresolved"),
     ]
 

@@ -118,6 +118,24 @@ def test_lines_stay_within_the_picture_and_never_fall(page, name):
         assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
 
 
+def test_an_offer_without_an_end_is_drawn_until_it_is_gone(page):
+    """The dashed line of the purse meets its limit within the picture, on 18 July."""
+    svg = page.partition('aria-label="Use of purse over time"')[2].partition("</svg>")[0]
+
+    x, y = re.findall(r'class="ahead" points="[^"]*? ([\d.]+),([\d.]+)"', svg)[0]
+    assert float(y) == 26
+    assert 300 < float(x) < 354
+    assert ">19 Jul<" in svg
+
+
+def test_a_month_has_only_its_own_use(page):
+    """What was used in June is nothing to the chart of July: its top is what July has used, 574 of 500 CNY."""
+    svg = page.partition('aria-label="Use of monthly over time"')[2].partition("</svg>")[0]
+
+    assert ">1 Jul<" in svg
+    assert 'y1="43.8"' in svg
+
+
 def test_days_are_bars(page):
     """Of an offer that begins anew each day, the last fortnight, today marked."""
     daily = page.partition('aria-label="Use of daily over time"')[2].partition("</svg>")[0]

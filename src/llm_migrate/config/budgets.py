@@ -123,6 +123,8 @@ def _read(name: str, table: BudgetTable, targets: Mapping[str, Holder]) -> list[
         points_per_mtok=(_nano(table.points_per_mtok.input), _nano(table.points_per_mtok.output)),
         **_said(table),
     )
+    if budget.days is None and offer is not None and offer.window.kind == "after-activation":
+        raise ConfigError("days: the offer lasts from its activation on, and no source says how long: add  days = ...")
     _check(budget, table)
     if offer is None or not offer.split or table.models:
         return [budget]

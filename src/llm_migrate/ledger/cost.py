@@ -20,6 +20,7 @@ from llm_migrate.ledger.zone import load_zone
 
 Place: TypeAlias = Target | tuple[Provider, str]  # a target, or a provider and the id of its endpoint
 
+MOST_TOKENS: Final = 10**9  # of one call: a vendor or a program that says more is not believed
 _NANO_A_TOKEN: Final = 1000  # a price of 1 for a million tokens, in billionths for one token
 _FREE: Final = Decimal(0)
 
@@ -186,4 +187,4 @@ def _detail(usage: Mapping[str, object], table: str, name: str) -> int:
 
 def _count(table: Mapping[str, object], name: str) -> int:
     value = table.get(name)
-    return max(0, value) if type(value) is int else 0
+    return min(max(0, value), MOST_TOKENS) if type(value) is int else 0

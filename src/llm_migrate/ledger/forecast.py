@@ -1,8 +1,9 @@
 """When offers run out, what of them expires unused, and what each order of spending would waste.
 
-Pure functions of how offers stand and of a pace. The future is played in steps that end with a day or where an offer
-begins, ends or becomes whole again; within a step the use is even. Units are never mixed: tokens, calls, points of one
-vendor and money of one currency are each forecast by themselves, as if any offer of a unit could serve any call.
+Pure functions of how offers stand and of a pace. The future is played in steps of an hour, later of a day, which end
+where an offer begins, ends or becomes whole again; within a step the use is even. Units are never mixed: tokens, calls,
+points of one vendor and money of one currency are each forecast by themselves, as if any offer of a unit could serve
+any call.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from llm_migrate.ledger.status import DAY_MS, Status
 from llm_migrate.ledger.windows import Window, ends_at, is_open
 
 _LONGEST_MS: Final = 366 * DAY_MS
+_HOUR_MS: Final = 3_600_000
+_CLOSE_MS: Final = 2 * DAY_MS  # what is so near is looked at by the hour: a rolling window fills up meanwhile
 _WEEK_AHEAD_MS: Final = 7 * DAY_MS
 _Key: TypeAlias = tuple[int, int, int, int, str]
 
@@ -147,7 +150,8 @@ def play(
     run = _Run([_Stock(status, place_of(status), status.free) for status in statuses], _last_end(statuses, now_ms))
     asked, now = 0, now_ms
     while now < now_ms + _LONGEST_MS:
-        then = min([now + DAY_MS, *(event for stock in run.stocks for event in _events(stock.window, now))])
+        step = _HOUR_MS if now < now_ms + _CLOSE_MS else DAY_MS
+        then = min([now + step, *(event for stock in run.stocks for event in _events(stock.window, now))])
         demand = per_day * (then - now_ms) // DAY_MS - asked
         asked += demand
         run.spend(demand, now, then)
@@ -192,9 +196,11 @@ def _last_end(statuses: Sequence[Status], now_ms: int) -> int:
     """Return the end of the last offer that has one, else that of the current month, or of the day in a week."""
     last = [status.over_at for status in statuses if status.over_at is not None]
     if not last:
-        for status in statuses:
-            if status.lost_at is not None:
-                last.append(status.lost_at + (_WEEK_AHEAD_MS if status.offer.budget.every == "day" else 0))
+        last = [
+            status.lost_at + (_WEEK_AHEAD_MS if status.offer.budget.every == "day" else 0)
+            for status in statuses
+            if status.lost_at is not None
+        ]
     return min(max(last, default=now_ms), now_ms + _LONGEST_MS)
 
 
@@ -286,4 +292,4 @@ class _Run:
             if stock.left and then <= self.until:
                 known = self.losses.get(stock.id, Loss(stock.id, 0, then, 0, 0))
                 self.losses[stock.id] = Loss(stock.id, known.amount + stock.left, then, known.times + 1, stock.left)
-            stock.left = stock.status.offer.budget.amount if stock.window.every is not None else 0
+            stock.left = stock.status.offer.budget.amount  # of use only where it begins anew

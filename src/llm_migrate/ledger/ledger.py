@@ -6,9 +6,9 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -18,7 +18,6 @@ from llm_migrate.errors import LedgerError
 from llm_migrate.ledger.alert import OVER_BUDGET, Alert
 from llm_migrate.ledger.books import (
     NEVER,
-    Balance,
     Basis,
     Correct,
     Done,
@@ -35,10 +34,20 @@ from llm_migrate.ledger.books import (
     Warn,
 )
 from llm_migrate.ledger.correction import NONE, Correction, updated
-from llm_migrate.ledger.cost import price_at
+from llm_migrate.ledger.cost import MOST_TOKENS, price_at
 from llm_migrate.ledger.counting import Counted
 from llm_migrate.ledger.meter import Meter, meter_for
-from llm_migrate.ledger.offers import Need, Offer, actual, in_units, is_for, most, offers_of, output_within, wants
+from llm_migrate.ledger.offers import (
+    Need,
+    Offer,
+    actual,
+    in_units,
+    is_for,
+    most,
+    offers_of,
+    output_within,
+    wants,
+)
 from llm_migrate.ledger.scribe import LEASE_MS, Scribe
 from llm_migrate.ledger.stores import MEMORY, open_store
 from llm_migrate.wire.exchange import OpenAIError
@@ -78,6 +87,16 @@ class Claim:
     need: Need
     offers: Mapping[str, Offer]
     meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What holds for a model at a target, whatever is asked: looked up once."""
+
+    meter: Meter
+    listed: Model | None
+    offers: tuple[Offer, ...]
+    currencies: tuple[str, ...]  # of the budgets in money
 
 
 @dataclass(slots=True)
@@ -153,12 +172,11 @@ class Ledger:
         self._passes = config.ledger.on_error == "pass"
         self._notice = notice
         self._wall = wall
-        self._lock = threading.Lock()
         self._offers: Mapping[str, Offer] = offers_of(self._budgets, {})
-        self._balances: dict[tuple[str, int], Balance] = {}
+        self._taken: dict[tuple[str, int], int] = {}
         self._corrections: dict[str, Correction] = {}
         self._kept_ppm: dict[str, int] = {}  # those that are in the books
-        self._known: dict[tuple[str, str, str], tuple[Meter, Model | None]] = {}
+        self._known: dict[tuple[str, str, str], _Known] = {}
         self._counted: tuple[object, dict[tuple[str, bool, int], Counted]] = None, {}
         self._seen = 0
         self._scribe = scribe_of(config.ledger.url, durable=config.ledger.durable, wall=wall)
@@ -178,12 +196,9 @@ class Ledger:
             # What this process has learned since then is worth more than what it, or another one, wrote down.
             self._corrections.setdefault(model, Correction(*kept))
             self._kept_ppm[model] = kept[0]
-        self._balances = {(balance.offer, balance.bucket): balance for balance in store.balances()}
+        self._taken = {(balance.offer, balance.bucket): balance.taken for balance in store.balances()}
+        self._known = {}
         self._seen = max(self._seen, store.seen())
-
-    def offers_for(self, target: str, model: str) -> list[Offer]:
-        """Return the offers that are for a model at a target, usable now or not."""
-        return [offer for offer in self._offers.values() if is_for(offer.budget, target, model)]
 
     def claim(
         self, request: str, attempt: int, target: Target, model: str, call: Call, times: int = 1
@@ -201,23 +216,24 @@ class Ledger:
         Returns:
             The claim; None where no budget is for the model; a refusal where none that is can be used.
         """
-        offers = self.offers_for(target.name, model)
+        known = self._look_up(target, model, call.model)
+        offers = known.offers
         if not offers:
             return None
         now = self._now_ms()
-        need = self._need(target, model, call, now, times)
+        need = self._need(known, target, model, call, now, times)
         asked = wants(offers, need, now)
         if not asked:
             if any(not offer.budget.hard for offer in offers):
                 return None
             return _refusal(target.name, _why_unusable(offers, now), OVER_BUDGET)
-        operation = Reserve(request, attempt, asked, self._scribe.owner, now, now + LEASE_MS, model)
+        operation = Reserve(request, attempt, asked, self._scribe.owner, now, now + LEASE_MS, model.replace("\0", ""))
         return Claim(
             target.name,
             operation,
             need,
             {offer.id: offer for offer in offers},
-            self._facts(target, model, call.model)[0],
+            known.meter,
         )
 
     def submit(self, claim: Claim) -> Future[Outcome]:
@@ -257,17 +273,17 @@ class Ledger:
 
     def rank(self, target: Target, model: str, call: Call) -> Rank:
         """Return where a target stands among others when what is free goes first; the least is best."""
-        offers = self.offers_for(target.name, model)
-        if not offers:
+        known = self._look_up(target, model, call.model)
+        if not known.offers:
             return _UNBUDGETED
         now = self._now_ms()
-        need = self._need(target, model, call, now)
+        need = self._need(known, target, model, call, now)
         best = _EXHAUSTED
-        for want in wants(offers, need, now):
+        for want in wants(known.offers, need, now):
             first, last, _ = want.buckets
             taken = sum(
-                balance.taken
-                for (offer, bucket), balance in self._balances.items()
+                amount
+                for (offer, bucket), amount in self._taken.items()
                 if offer == want.offer and first <= bucket <= last
             )
             left = NEVER if want.limit is None or not want.hard else want.limit - taken
@@ -284,15 +300,17 @@ class Ledger:
         budgeted = {budget.target for budget in self._budgets}
         for asked, row in config.models.items():
             for name in budgeted & row.keys():
-                self._facts(config.targets[name], row[name], asked)
+                self._look_up(config.targets[name], row[name], asked)
 
-    def _facts(self, target: Target, model: str, asked: str) -> tuple[Meter, Model | None]:
-        """Return how a model is counted and what the catalog knows of it."""
+    def _look_up(self, target: Target, model: str, asked: str) -> _Known:
         key = (target.name, model, asked)
         known = self._known.get(key)
         if known is None:
             listed = find_model(target.provider, model, endpoint=target.endpoint.id)
-            known = self._known[key] = meter_for(target.provider, model, asked), listed
+            offers = tuple(offer for offer in self._offers.values() if is_for(offer.budget, target.name, model))
+            currencies = {offer.budget.currency for offer in offers if offer.budget.currency is not None}
+            known = _Known(meter_for(target.provider, model, asked), listed, offers, tuple(currencies))
+            self._known[key] = known
         return known
 
     def _count(self, meter: Meter, call: Call) -> Counted:
@@ -312,23 +330,21 @@ class Ledger:
         self._seen = max(self._seen, now)
         return max(now, self._seen - 2000)
 
-    def _need(self, target: Target, model: str, call: Call, now: int, times: int = 1) -> Need:
-        meter, listed = self._facts(target, model, call.model)
-        counted = self._count(meter, call)
+    def _need(self, known: _Known, target: Target, model: str, call: Call, now: int, times: int = 1) -> Need:
+        counted = self._count(known.meter, call)
         raw = counted.tokens * times
         tokens = raw if counted.basis == "exact" else self._corrections.get(_key(target, model), NONE).correct(raw)
-        output = 0 if call.api == "embeddings" else _output_limit(call, listed.max_output_tokens if listed else None)
-        currencies = {offer.budget.currency for offer in self.offers_for(target.name, model)} - {None}
+        most_tokens = known.listed.max_output_tokens if known.listed is not None else None
+        output = 0 if call.api == "embeddings" else _output_limit(call, most_tokens)
         price = None
-        if listed is not None and currencies:
-            at = dt.datetime.fromtimestamp(now / 1000, dt.UTC)
+        if known.listed is not None and known.currencies:
             price = price_at(
                 target,
-                listed,
+                known.listed,
                 input_tokens=tokens,
-                at=at,
-                thinking=listed.always_thinking,
-                currencies=[currency for currency in currencies if currency is not None],
+                at=dt.datetime.fromtimestamp(now / 1000, dt.UTC),
+                thinking=known.listed.always_thinking,
+                currencies=known.currencies,
             )
         return Need(
             tokens, -(-tokens * counted.factor_ppm // _MEGA), output, price, 0 if counted.basis == "exact" else raw
@@ -389,10 +405,9 @@ class Ledger:
             self._notice(alert)
 
     def _note(self, offer: str, bucket: int, amount: int) -> None:
-        """Keep the picture of the books near to them until they are looked at again."""
-        with self._lock:
-            known = self._balances.get((offer, bucket), Balance(offer, bucket))
-            self._balances[offer, bucket] = replace(known, reserved=known.reserved + amount)
+        """Keep the picture of the books near to them until they are looked at again; it need not be exact."""
+        key = (offer, bucket)
+        self._taken[key] = self._taken.get(key, 0) + amount
 
 
 def _output_limit(call: Call, most_tokens: int | None) -> int:
@@ -400,14 +415,14 @@ def _output_limit(call: Call, most_tokens: int | None) -> int:
     asked = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
     limit = asked if isinstance(asked, int) and asked > 0 else most_tokens or _USUAL_OUTPUT
     choices = call.body.get("n")
-    return limit * (choices if isinstance(choices, int) and choices > 0 else 1)
+    return min(limit * (choices if isinstance(choices, int) and choices > 0 else 1), MOST_TOKENS)
 
 
 def _refusal(target: str, problem: str, code: str) -> OpenAIError:
     return OpenAIError(429, f"{target}: {problem}", "insufficient_quota", None, code, "quota")
 
 
-def _why_unusable(offers: list[Offer], now: int) -> str:
+def _why_unusable(offers: Sequence[Offer], now: int) -> str:
     for offer in offers:
         if offer.window is None:
             return f"{offer.id} was never activated: run  llm-migrate budget activate {offer.id} --at WHEN"

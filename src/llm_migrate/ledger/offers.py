@@ -12,7 +12,7 @@ from typing import Final
 from llm_migrate.catalog.schema import Price
 from llm_migrate.config.budgets import NANO, Budget
 from llm_migrate.ledger.books import NEVER, Balance, Want
-from llm_migrate.ledger.cost import cost_of, most_of
+from llm_migrate.ledger.cost import MOST_TOKENS, cost_of, most_of
 from llm_migrate.ledger.windows import Window, after_activation, buckets, ends_at, fixed, is_open
 
 LEAST_OUTPUT: Final = 256  # tokens: below this an answer under a hard limit is of no use
@@ -181,7 +181,7 @@ def _points(budget: Budget, input_tokens: int, output_tokens: int) -> int:
 def _counted(usage: Mapping[str, object]) -> tuple[int, int]:
     """Return tokens in and out; what the total holds beyond them was written too."""
     given, written, total = (
-        value if type(value := usage.get(key)) is int and value > 0 else 0
+        min(value, MOST_TOKENS) if type(value := usage.get(key)) is int and value > 0 else 0
         for key in ("prompt_tokens", "completion_tokens", "total_tokens")
     )
     return given, max(written, total - given)

@@ -172,7 +172,6 @@ class _ByRequest:
             if line.request and (line.request in ours or line.request in unresolved):
                 theirs[line.request].append(line)
         self.lines: Mapping[str, list[Line]] = theirs
-        self.day = {request: found[0].day for request, found in theirs.items()}
         self._entries, self._unresolved = ours, unresolved
 
     def operations(self, offers: Mapping[str, Offer], now_ms: int) -> list[Booking]:
@@ -320,20 +319,24 @@ def _groups(lines: Sequence[Line], books: Books, by_id: _ByRequest, zone: str) -
     for model in [*(model for _, _, model in dated), *(held.model for held in books.open)]:
         ours.setdefault(model.lower(), model)
     groups: defaultdict[_Key, _Group] = defaultdict(_Group)
+    of_call: dict[str, _Key] = {}  # a call that the file names is of the day and model that the file says
     for line in lines:
-        groups[line.day, _as_asked(line.model, ours)].lines.append(line)
+        place = line.day, _as_asked(line.model, ours)
+        groups[place].lines.append(line)
+        if line.request in by_id.lines:
+            of_call.setdefault(line.request, place)
 
     def key(day: dt.date, model: str) -> _Key:
         return day, EVERY_MODEL if whole else ours.get(model.lower()) or named.get(model.lower(), model)
 
     for entry, booked, model in dated:
-        day = by_id.day.get(_request(entry), booked)
-        if first <= day <= last:
-            groups[key(day, model)].entries.append(entry)
+        place = of_call.get(_request(entry)) or key(booked, model)
+        if first <= place[0] <= last:
+            groups[place].entries.append(entry)
     for held in books.open:
-        day = by_id.day.get(held.request, _day_of(held.since, zone))
-        if first <= day <= last:
-            groups[key(day, held.model)].open.append(held)
+        place = of_call.get(held.request) or key(_day_of(held.since, zone), held.model)
+        if first <= place[0] <= last:
+            groups[place].open.append(held)
     return groups
 
 
@@ -363,21 +366,19 @@ def _scale(budget: Budget) -> Scale:
 
 def _theirs(lines: Sequence[Line], scale: Scale) -> int | None:
     """Return what lines say in a unit; None if they say nothing of it."""
-    unit, currency, per_call, per_mtok = scale
-    match unit:
-        case "money":
-            return _sum(line.money for line in lines if line.currency == currency)
-        case "calls":
-            return _calls(lines)
-        case "input-tokens":
-            return _sum(line.input_tokens for line in lines)
-        case "output-tokens":
-            return _sum(line.output_tokens for line in lines)
-        case "tokens":
-            return _sum(_tokens(line) for line in lines)
-        case "points":
-            pass
+    unit, currency, *_ = scale
+    if unit == "money":
+        return _sum(line.money for line in lines if line.currency == currency)
+    if unit == "calls":
+        return _calls(lines)
     given, written = (_sum(line.input_tokens for line in lines), _sum(line.output_tokens for line in lines))
+    if unit in ("input-tokens", "output-tokens"):
+        return given if unit == "input-tokens" else written
+    return _sum(_tokens(line) for line in lines) if unit == "tokens" else _points(lines, given, written, scale)
+
+
+def _points(lines: Sequence[Line], given: int | None, written: int | None, scale: Scale) -> int | None:
+    _, _, per_call, per_mtok = scale
     calls = _calls(lines) if per_call else 0
     if given is None or written is None or calls is None:
         return None

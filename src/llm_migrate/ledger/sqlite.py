@@ -63,7 +63,13 @@ _OPEN: Final = "state IN ('held', 'sent', 'unresolved')"  # word for word as in 
 
 _EXTEND: Final = (
     f"UPDATE reservations SET lease_until = ?1 WHERE {_OPEN} AND state <> 'unresolved'"
-    " AND owner = ?2 AND lease_until < ?1"
+    " AND owner = ?2 AND lease_until < ?1 AND since >= ?3"
+)
+# What nearly every attempt comes to, in one statement; the row is given back as it was before.
+_SETTLE_SENT: Final = (
+    "UPDATE reservations SET state = 'settled', since = ?, settled = ? WHERE request = ? AND attempt = ?"
+    " AND state = 'sent' RETURNING request, attempt, offer, bucket, amount, estimate, 'sent', owner, lease_until,"
+    " since, mark, model"
 )
 _WARN: Final = "INSERT OR IGNORE INTO warnings VALUES (?, ?, ?, ?)"
 _ACTIVATE: Final = (
@@ -356,7 +362,7 @@ def _noting(operation: Extend | Warn | Activate | Correct, earliest: int) -> tup
     """Return the statement that notes something, or changes no row if it is noted already."""
     match operation:
         case Extend():
-            return _EXTEND, (operation.lease_until, operation.owner)
+            return _EXTEND, (operation.lease_until, operation.owner, operation.since)
         case Warn():
             return _WARN, (operation.offer, operation.bucket, operation.percent, max(operation.now, earliest))
         case Activate():
@@ -368,25 +374,15 @@ def _noting(operation: Extend | Warn | Activate | Correct, earliest: int) -> tup
 
 
 def _reserve(db: sqlite3.Connection, operation: Reserve, now: int) -> Grant | NoRoom:
-    made = db.execute(
-        "SELECT offer, bucket, amount FROM reservations WHERE request = ? AND attempt = ?",
-        (operation.request, operation.attempt),
-    ).fetchone()
-    if made is not None:
-        return Grant(*made)
     wants = [want for want in operation.wants if now < want.ends_at]
     chosen = choose(wants, {want.offer: _taken(db, want) for want in wants})
     if chosen is None:
-        return NoRoom()
+        return _made(db, operation) or NoRoom()
     want, amount = chosen
     bucket = want.buckets[2]
-    db.execute(
-        "INSERT INTO balances (offer, bucket, reserved) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET reserved = reserved + excluded.reserved",
-        (want.offer, bucket, amount),
-    )
-    db.execute(
-        f"INSERT INTO reservations ({_RESERVATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+    made = db.execute(
+        f"INSERT INTO reservations ({_RESERVATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)"
+        " ON CONFLICT DO NOTHING",
         (
             operation.request,
             operation.attempt,
@@ -401,7 +397,23 @@ def _reserve(db: sqlite3.Connection, operation: Reserve, now: int) -> Grant | No
             operation.model,
         ),
     )
+    if not made.rowcount:
+        return _made(db, operation) or NoRoom()
+    db.execute(
+        "INSERT INTO balances (offer, bucket, reserved) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET reserved = reserved + excluded.reserved",
+        (want.offer, bucket, amount),
+    )
     return Grant(want.offer, bucket, amount)
+
+
+def _made(db: sqlite3.Connection, operation: Reserve) -> Grant | None:
+    """Return the answer that this operation had before, if it had one."""
+    row = db.execute(
+        "SELECT offer, bucket, amount FROM reservations WHERE request = ? AND attempt = ?",
+        (operation.request, operation.attempt),
+    ).fetchone()
+    return Grant(*row) if row is not None else None
 
 
 def _taken(db: sqlite3.Connection, want: Want) -> int:
@@ -414,6 +426,10 @@ def _taken(db: sqlite3.Connection, want: Want) -> int:
 
 
 def _step(db: sqlite3.Connection, operation: Send | Ending, now: int) -> Done | Conflict:
+    if isinstance(operation, Settle):
+        row = db.execute(_SETTLE_SENT, (now, operation.amount, operation.request, operation.attempt)).fetchone()
+        if row is not None:
+            return _settled(db, Reservation(*row), operation, now)
     row = db.execute(
         f"SELECT settled, {_RESERVATION} FROM reservations WHERE request = ? AND attempt = ?",
         (operation.request, operation.attempt),
@@ -437,12 +453,24 @@ def _move(db: sqlite3.Connection, held: Reservation, operation: Send | Ending, n
     )
     if state == "sent":
         return Done(True, held.offer, held.bucket)
-    spent = settled or 0
-    overrun = max(0, spent - held.amount)
-    unresolved = held.amount * ((state == "unresolved") - (held.state == "unresolved"))
     if isinstance(operation, Settle):
-        _book(db, held, operation, overrun, now)
-    row = db.execute(
+        return _settled(db, held, operation, now)
+    return _balance(db, held, unresolved=held.amount * ((state == "unresolved") - (held.state == "unresolved")))
+
+
+def _settled(db: sqlite3.Connection, held: Reservation, operation: Settle, now: int) -> Done:
+    """Book what a reservation, which has just ended, came to."""
+    overrun = max(0, operation.amount - held.amount)
+    _book(db, held, operation, overrun, now)
+    unresolved = -held.amount if held.state == "unresolved" else 0
+    return _balance(db, held, spent=operation.amount, overrun=overrun, unresolved=unresolved)
+
+
+def _balance(
+    db: sqlite3.Connection, held: Reservation, *, spent: int = 0, overrun: int = 0, unresolved: int = 0
+) -> Done:
+    """Change a balance by what becomes of a reservation that it held."""
+    (after,) = db.execute(
         "UPDATE balances SET spent = spent + ?, reserved = reserved - ?, unresolved = unresolved + ?,"
         " overrun = overrun + ? WHERE offer = ? AND bucket = ? RETURNING spent + unresolved",
         (
@@ -454,7 +482,7 @@ def _move(db: sqlite3.Connection, held: Reservation, operation: Send | Ending, n
             held.bucket,
         ),
     ).fetchone()
-    return Done(True, held.offer, held.bucket, row[0], row[0] - spent - unresolved)
+    return Done(True, held.offer, held.bucket, after, after - spent - unresolved)
 
 
 def _book(db: sqlite3.Connection, held: Reservation, operation: Settle, overrun: int, now: int) -> None:

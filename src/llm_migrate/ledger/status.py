@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from llm_migrate.ledger.books import CLOCK_BACK_MS, Balance, Entry, Reservation, Store
@@ -154,7 +155,12 @@ def faults_of(balances: Sequence[Balance], entries: Sequence[Entry], open_: Sequ
 
 def day_of(at_ms: int, zone: str) -> dt.date:
     """Return the day of an instant in a zone."""
-    return dt.datetime.fromtimestamp(at_ms / 1000, load_zone(zone)).date()
+    return _day_of_minute(at_ms // 60_000, zone)
+
+
+@lru_cache(4096)  # there may be a million entries, but they lie close together
+def _day_of_minute(minute: int, zone: str) -> dt.date:
+    return dt.datetime.fromtimestamp(minute * 60, load_zone(zone)).date()
 
 
 def used_by_day(entries: Iterable[Entry], zone: str) -> Mapping[dt.date, int]:

@@ -43,7 +43,7 @@ _STYLE: Final = """\
 body{margin:0;background:var(--paper);color:var(--ink);line-height:1.5;
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","PingFang SC","Microsoft YaHei","Noto Sans CJK SC",
 sans-serif}
-main{max-width:76rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+main{max-width:76rem;margin:0 auto;padding:1.5rem 1rem 3rem;overflow-wrap:anywhere}
 h1{font-size:1.5rem;margin:0}
 h2{font-size:1.1rem;margin:2rem 0 .75rem}
 p{margin:.25rem 0}
@@ -51,7 +51,7 @@ p{margin:.25rem 0}
 .cards{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));margin-top:1.25rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;min-width:0;display:flex;
 flex-direction:column}
-.card h3{font-size:1rem;margin:0;overflow-wrap:anywhere}
+.card h3{font-size:1rem;margin:0}
 .head{display:flex;justify-content:space-between;gap:.75rem;align-items:baseline}
 .state{font-size:.8rem;font-weight:600;white-space:nowrap}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.idle{color:var(--soft)}
@@ -72,14 +72,14 @@ svg{display:block}
 .dot,.bar{fill:var(--used)}
 .bar{opacity:.55}.bar.today{opacity:1}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .75rem;margin:.4rem 0 0;font-size:.875rem}
-dd{margin:0;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
-.note{font-size:.875rem;margin-top:.6rem;overflow-wrap:anywhere}
+dd{margin:0;text-align:right;font-variant-numeric:tabular-nums}
+.note{font-size:.875rem;margin-top:.6rem}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.8rem;margin-top:.75rem}
 .key i{display:inline-block;width:.7rem;height:.7rem;border-radius:.15rem;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-size:.875rem;background:var(--card);border:1px solid var(--line)}
 th,td{padding:.45rem .6rem;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 th:first-child,td:first-child,th:nth-child(2),td:nth-child(2),th:last-child,td:last-child{text-align:left}
-td{white-space:nowrap}td:first-child{overflow-wrap:anywhere;white-space:normal}
+td{white-space:nowrap}td:first-child{white-space:normal}
 thead th{color:var(--soft);font-weight:600}
 @media(max-width:50rem){thead{display:none}tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
 td,td:nth-child(2),td:last-child{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem .75rem;

@@ -81,9 +81,22 @@ def entries_to_csv(entries: Iterable[Entry], budgets: Mapping[str, Budget]) -> I
 
 def entry_row(entry: Entry, budget: Budget | None) -> dict[str, object]:
     """Return an entry as it is exported; without a budget nobody knows its unit."""
-    unit = None if budget is None else budget.currency or budget.unit
-    values = {**asdict(entry), "at": utc(entry.at), "unit": unit, "quantity": _quantity(entry.amount, budget)}
-    return {column: values[column] for column in _COLUMNS}
+    return {
+        "number": entry.number,
+        "at": utc(entry.at),
+        "kind": entry.kind,
+        "request": entry.request,
+        "attempt": entry.attempt,
+        "offer": entry.offer,
+        "bucket": entry.bucket,
+        "model": entry.model,
+        "unit": None if budget is None else budget.currency or budget.unit,
+        "amount": entry.amount,
+        "quantity": _quantity(entry.amount, budget),
+        "overrun": entry.overrun,
+        "basis": entry.basis,
+        "mark": entry.mark,
+    }
 
 
 def utc(at_ms: int) -> str:

@@ -174,20 +174,21 @@ def _sums(entries: Sequence[Entry], amount: Callable[[int], str], zone: str) -> 
         "by basis": lambda entry: entry.basis,
         "by mark": lambda entry: entry.mark or "whole",
         "by model": lambda entry: entry.model or "(adjustments)",
-        "by day": lambda entry: f"{day_of(entry.at, zone)}",
+        "by day": lambda entry: day_of(entry.at, zone).isoformat(),
     }
     for heading, name in headings.items():
         sums = _by(entries, name)
-        widest = max(display_width(word) for word in sums)
+        widest = max(display_width(printable(word)) for word in sums)
         yield f"  {heading}"
         for word, (total, count) in sums.items():
-            yield f"    {padded(word, widest)}  {amount(total)} in {count:,} {'entry' if count == 1 else 'entries'}"
+            lines = f"{count:,} {'entry' if count == 1 else 'entries'}"
+            yield f"    {padded(printable(word), widest)}  {amount(total)} in {lines}"
 
 
 def _by(entries: Iterable[Entry], name: Callable[[Entry], str]) -> dict[str, tuple[int, int]]:
     sums: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for entry in entries:
-        word = printable(name(entry))
+        word = name(entry)
         total, count = sums[word]
         sums[word] = total + entry.amount, count + 1
     return dict(sorted(sums.items()))

@@ -173,8 +173,8 @@ def say_outlook(outlook: Outlook, now_ms: int) -> str:
     if outlook.loss is not None:
         parts.append(_say_loss(outlook.loss, budget, now_ms))
     text = "; ".join(parts) or _say_calm(status)
-    if outlook.per_day is None or budget.amount is None:
-        return text
+    if outlook.per_day is None or budget.amount is None or (status.free == 0 and not parts):
+        return text  # which no pace can change
     return f"{'at the pace of the last 24 h' if outlook.per_day else 'not used in the last 24 h:'} {text}"
 
 

@@ -172,7 +172,12 @@ def _fault(error: Exception) -> OpenAIError:
     return OpenAIError(500, message, "server_error", None, "internal_error", "ambiguous")
 
 
-_REAL: Final = World(time.monotonic, time.time, random.random, lambda: f"llm-migrate-{os.urandom(12).hex()}")
+def _new_id() -> str:
+    """Return an id that no other call has; later ones sort behind earlier ones, as indexes and readers like it."""
+    return f"llm-migrate-{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
+
+
+_REAL: Final = World(time.monotonic, time.time, random.random, _new_id)
 
 
 def _limits(extensions: Mapping[str, object]) -> Limits:
