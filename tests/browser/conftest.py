@@ -11,7 +11,7 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an open playwright is a running event loop to others
 def chromium() -> Iterator[object]:
     """A browser that reaches no network; skipped where none is installed."""
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)

@@ -75,7 +75,7 @@ def test_every_statement_that_is_often_run_uses_an_index(path: Path):
     store = SqliteStore(path)
     statements = [
         f"SELECT 1 FROM reservations WHERE {sqlite._OPEN}",
-        sqlite._EXTEND.replace("?1", "1").replace("?2", "'me'"),
+        sqlite._EXTEND.replace("?1", "1").replace("?2", "'me'").replace("?3", "1"),
         "SELECT 1 FROM reservations WHERE request = '' AND attempt = 1",
         "SELECT spent FROM balances WHERE offer = '' AND bucket BETWEEN 1 AND 2",
     ]

@@ -415,6 +415,9 @@ def test_a_heartbeat_prolongs_what_an_owner_holds(store: Store):
     store.apply([reserve("unsure", owner="unsure"), Doubt("unsure", 1, NOW)])
     assert said(store, Extend("unsure", later)) == Done(False)
 
+    # What was lost by a fault is not held for ever.
+    assert said(store, Extend("me", later + 1, since=NOW + 1)) == Done(False)
+
     assert said(store, Sweep(NOW + LEASE_MS)) == Swept(0, 1, 0)
     assert [(held.request, held.state) for held in store.open_reservations()] == [
         ("mine", "sent"),

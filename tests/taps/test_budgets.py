@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -24,7 +25,7 @@ from llm_migrate.ledger.books import Activate, Entry
 from llm_migrate.ledger.ledger import scribe_of
 from llm_migrate.ledger.scribe import Scribe
 from tests.engine.script import END, ROLE, STOP, WORD, completion
-from tests.taps.loopback import Loopback, events, hang, loopback, refusal, reset, whole
+from tests.taps.loopback import Handler, Loopback, events, hang, loopback, refusal, reset, whole
 
 ASK = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}}\n\n'
@@ -338,6 +339,29 @@ def test_a_budget_may_count_calls(budgeted):
             client.chat(**ASK)
 
     assert desk.taken() == 2
+
+
+def embedded(to: Handler) -> None:
+    """Embed what was asked, at three tokens a text."""
+    here = [got for got in to.server.loopback.requests if got.connection == id(to.connection)]
+    texts = here[-1].body["input"]
+    rows = [{"object": "embedding", "index": i, "embedding": [0.5]} for i, _ in enumerate(texts)]
+    usage = {"prompt_tokens": 3 * len(texts), "completion_tokens": 0, "total_tokens": 3 * len(texts)}
+    whole(json.dumps({"object": "list", "model": "m", "data": rows, "usage": usage}).encode())(to)
+
+
+@pytest.mark.parametrize(("answer", "taken"), [(embedded, 210), (refusal(401), 0)])
+def test_the_pieces_of_a_call_are_one_reservation(budgeted, config, answer, taken):
+    """Seventy texts go out in two requests, and are paid together, or not at all."""
+    with loopback(answer) as server:
+        desk = budgeted(server, extra='[models."text-embedding-3-small"]\na = "embedding-3"\n')
+        desk.file.write_text(desk.file.read_text().replace('provider = "openai"', 'provider = "zhipu"', 1))
+        with contextlib.suppress(UpstreamError):
+            desk.client().embed(model="text-embedding-3-small", input=["text"] * 70)
+
+        assert len(server.requests) == 2
+        assert desk.taken() == taken
+        assert len(desk.entries()) == bool(taken)
 
 
 def test_a_model_without_a_budget_is_free_to_go(budgeted):

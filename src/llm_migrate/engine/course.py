@@ -73,11 +73,10 @@ class Course:
     def _prepare(self, target: Target, proof: Proof, call: Call) -> Outgoing | OpenAIError:
         plan = self.plan
         try:
-            model = plan.model_for(target, call.model)
-            outgoing = prepare(
+            return prepare(
                 target,
                 call,
-                model=model,
+                model=plan.model_for(target, call.model),
                 manner=plan.manner,
                 secret=proof.secret,
                 token=proof.token,
@@ -93,12 +92,6 @@ class Course:
             return e.error
         except WireError as e:
             return OpenAIError(400, str(e), code="unsupported_parameter")
-        self.sent, self._provider = outgoing, target.provider.id
-        for ruling in outgoing.rulings:
-            if ruling.verdict != "as-is":
-                effect = Effect(ruling.effect).name.lower()
-                plan.notice(Adapted(self.id, target.name, model, ruling.subject, effect, ruling.advice))
-        return outgoing
 
     def ready(
         self, target: Target, proof: Proof, call: Call | None = None
@@ -114,31 +107,47 @@ class Course:
             The request, its output limited to what is left of a hard limit, and the reservation; or why it must not
             go out.
         """
-        call, ledger = call or self.call, self.plan.ledger
+        call = call or self.call
         outgoing = self._prepare(target, proof, call)
-        if isinstance(outgoing, OpenAIError) or ledger is None or call.api == "models":
-            return outgoing if isinstance(outgoing, OpenAIError) else (outgoing, None)
+        if isinstance(outgoing, OpenAIError):
+            return outgoing
+        hold = yield from self._reserve(target, outgoing, call)
+        if isinstance(hold, OpenAIError):
+            return hold
+        if hold is not None and hold.output_tokens is not None:
+            name, limited_call = _limited(call, hold.output_tokens)
+            limited = self._prepare(target, proof, limited_call)
+            if isinstance(limited, OpenAIError):
+                hold.end("unsent")
+                return limited
+            outgoing = replace(limited, adapted=", ".join(filter(None, (limited.adapted, f"{name}=clamp"))))
+            model = outgoing.model
+            self.plan.notice(Adapted(self.id, target.name, model, name, "clamp", "what is left of the budget"))
+        self._sends(target, outgoing)
+        return outgoing, hold
+
+    def _sends(self, target: Target, outgoing: Outgoing) -> None:
+        """Note what goes out, and tell how it was adapted."""
+        self.sent, self._provider = outgoing, target.provider.id
+        for ruling in outgoing.rulings:
+            if ruling.verdict != "as-is":
+                effect = Effect(ruling.effect).name.lower()
+                self.plan.notice(Adapted(self.id, target.name, outgoing.model, ruling.subject, effect, ruling.advice))
+
+    def _reserve(
+        self, target: Target, outgoing: Outgoing, call: Call
+    ) -> Generator[Command, Result, Hold | OpenAIError | None]:
+        """Return the reservation for a request; None where no budget is for it."""
+        ledger = self.plan.ledger
+        if ledger is None or call.api == "models":
+            return None
         times = 1 if call.api == "embeddings" else 1 + len(outgoing.others) - len(self.have)
         claim = ledger.claim(self.id, len(self.journey.attempts) + 1, target, outgoing.model, call, times)
         if claim is None or isinstance(claim, OpenAIError):
-            return claim or (outgoing, None)
-        hold = ledger.judge(
-            claim, (yield Book(partial(ledger.submit, claim), partial(ledger.forgo, claim), self._books_until()))
-        )
-        limit = hold.output_tokens if hold is not None and not isinstance(hold, OpenAIError) else None
-        if hold is None or isinstance(hold, OpenAIError) or limit is None:
-            return hold if isinstance(hold, OpenAIError) else (outgoing, hold)
-        name, limited_call = _limited(call, limit)
-        limited = self._prepare(target, proof, limited_call)
-        if isinstance(limited, OpenAIError):
-            hold.end("unsent")
-            return limited
-        self.plan.notice(Adapted(self.id, target.name, outgoing.model, name, "clamp", "what is left of the budget"))
-        self.sent = replace(limited, adapted=", ".join(filter(None, (limited.adapted, f"{name}=clamp"))))
-        return self.sent, hold
-
-    def _books_until(self) -> float:
-        return min(self.ends_at, self.now() + min(_BOOKS_S, self.limits.read_s))
+            return claim
+        until = min(self.ends_at, self.now() + min(_BOOKS_S, self.limits.read_s))
+        said = yield Book(partial(ledger.submit, claim), partial(ledger.forgo, claim), until)
+        return ledger.judge(claim, said)
 
     def end(self, target: Target | None, outcome: Outcome, status: int, usage: Mapping[str, JsonValue] | None) -> None:
         """Tell that the caller has all that it gets."""

@@ -121,18 +121,21 @@ class Tries:
             if not isinstance(answer, OpenAIError):
                 self._course.have[i] = answer
         hold = attempts[0].hold
+        if hold is not None:
+            self._end_pieces(hold, [self._course.have[i] for i in missing if i in self._course.have], error)
         if error is not None:
-            if hold is not None and error.outcome != "ambiguous":
-                hold.end(
-                    "ok", join(self._call, [self._course.have[i] for i in missing if i in self._course.have]).usage
-                )
             return error
         whole = join(self._call, [self._course.have[i] for i in range(len(parts))])
-        if hold is not None:
-            hold.end("ok", join(self._call, [self._course.have[i] for i in missing]).usage)
         self._course.end(target, "ok", 200, whole.usage)
         yield Reply(200, (("content-type", "application/json"), *self._course.marks(self._course.head)), whole.body)
         return None
+
+    def _end_pieces(self, hold: Hold, answers: Sequence[Answer], error: OpenAIError | None) -> None:
+        """End the one reservation of all pieces: what was answered is paid for, whatever became of the others."""
+        if error is None or (answers and error.outcome != "ambiguous"):
+            hold.end("ok", join(self._call, answers).usage)
+        else:
+            hold.end(error.outcome)
 
     def _read_piece(self, target: Target, outgoing: Outgoing, result: Whole | Failure) -> Answer | OpenAIError:
         if not isinstance(result, Whole):

@@ -314,7 +314,11 @@ def _statement(operation: Operation, told: str) -> tuple[LiteralString, _Values]
 def _noting(operation: Extend | Warn | Activate | Correct, told: str) -> tuple[LiteralString, _Values]:
     match operation:
         case Extend():
-            return sql.EXTEND, {"owner": operation.owner, "until": Int8(operation.lease_until)}
+            return sql.EXTEND, {
+                "owner": operation.owner,
+                "until": Int8(operation.lease_until),
+                "since": Int8(operation.since),
+            }
         case Warn():
             values = _at(operation.now) | {
                 "offer": operation.offer,

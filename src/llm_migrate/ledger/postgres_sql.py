@@ -233,7 +233,7 @@ RETURNING b.spent + b.unresolved
 
 EXTEND: Final = """
 UPDATE llm_migrate_reservations SET lease_until = %(until)s
-WHERE state IN ('held', 'sent') AND owner = %(owner)s AND lease_until < %(until)s
+WHERE state IN ('held', 'sent') AND owner = %(owner)s AND lease_until < %(until)s AND since >= %(since)s
 """
 # A batch that is repeated because nobody knows whether it was committed is told again that it is the one to tell.
 WARN: Final = f"""
