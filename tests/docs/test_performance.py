@@ -15,7 +15,7 @@ def test_every_command_is_there() -> None:
     """Each command runs a script of `bench/` with options that it takes."""
     commands = re.findall(r"^python (bench/\w+\.py)(.*)$", PAGE, re.MULTILINE)
 
-    assert len(commands) == 4
+    assert len(commands) == 6
     for script, options in commands:
         text = (ROOT / script).read_text(encoding="utf-8")
         assert [option for option in re.findall(r"--[a-z]+", options) if f'"{option}"' not in text] == [], script
