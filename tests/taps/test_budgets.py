@@ -10,6 +10,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -421,6 +422,38 @@ def test_a_fork_shares_no_books(budgeted):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert desk.taken() == 6
         assert len({entry.request for entry in desk.entries()}) == 3
+
+
+def test_a_forked_child_ends_nothing_of_its_parents(budgeted):
+    """P1: a child drops the copy of a stream that its parent goes on reading; the parent's is booked as it ends."""
+    gate = threading.Event()
+
+    def wait(to: Handler) -> None:
+        gate.wait(10)
+        to.piece(STOP + USAGE + END)
+        to.wfile.write(b"0\r\n\r\n")
+
+    with loopback(events(ROLE, WORD, then=wait)) as server:
+        desk = budgeted(server)
+        stream = desk.client().stream(**ASK)
+        next(stream)
+        child = os.fork()
+        if child == 0:
+            try:
+                # Only the hold: closing the stream here would say goodbye on the parent's connection.
+                held = desk.scribe.read(lambda store: store.open_reservations())[0]
+                attempt = stream._run._holding.attempt
+                assert attempt.hold.claim.operation.request == held.request
+                attempt.leave()
+                desk.scribe.flush()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        gate.set()
+        list(stream)
+
+        assert desk.spent() == [(12, "vendor", "")]
 
 
 def test_without_budgets_no_books_are_opened(config, tmp_path):

@@ -268,7 +268,9 @@ class Ledger:
         return _refusal(claim.target, problem, "ledger_unavailable")
 
     def end(self, hold: Hold, ending: Ending, usage: Mapping[str, object] | None, *, left: bool) -> None:
-        """Have it written what came of a hold."""
+        """Have it written what came of a hold, unless it is the copy of a parent's in a forked process."""
+        if hold.claim.operation.owner != self._scribe.owner:
+            return
         self._scribe.tell(lambda: self._ended(hold, ending, usage, left=left), lambda done: self._heard(hold, done))
 
     def rank(self, target: Target, model: str, call: Call) -> Rank:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from llm_migrate.errors import LedgerError, MigrateError
 from llm_migrate.ledger.books import Conflict, Extend, Operation, Outcome, Reserve, Store, Sweep, Void
@@ -30,6 +30,7 @@ _TICK_S: Final = 30.0
 _OWED_TICK_S: Final = 1.0
 _MOST_OWED: Final = 10_000
 _MOST_AT_ONCE: Final = 256
+_TROUBLE: Final = 2  # failures one after the other that are not the fault of what is written
 _EXIT_S: Final = 5.0
 _LINGER_S: Final = 0.02  # for which what nobody waits for may stay unwritten
 
@@ -178,19 +179,29 @@ class Scribe:
         """Write what nobody else has, until told to end."""
         going = True
         while going:
-            if time.monotonic() >= self._next_tick:
-                self._tick()
             try:
-                going = self._wake.get(timeout=max(0.0, self._next_tick - time.monotonic()))
-                if going and not self._somebody_waits():
-                    # Whoever asks next takes this with it; one commit then serves both.
-                    time.sleep(_LINGER_S)
-            except Empty:
-                pass
-            self._is_woken = False
-            self._write_all()
+                going = self._turn()
+            except Exception as e:  # whatever it was, what this process holds must be prolonged
+                _log.error("a fault in the ledger's thread: %s", type(e).__name__)
+                time.sleep(_OWED_TICK_S)
         if self._waiting:
             _log.error("%d entries could not be written to the ledger", len(self._waiting))
+
+    def _turn(self) -> bool:
+        """Write once it is time, or somebody asks for it; return whether to go on."""
+        if time.monotonic() >= self._next_tick:
+            self._tick()
+        going = True
+        try:
+            going = self._wake.get(timeout=max(0.0, self._next_tick - time.monotonic()))
+            if going and not self._somebody_waits():
+                # Whoever asks next takes this with it; one commit then serves both.
+                time.sleep(_LINGER_S)
+        except Empty:
+            pass
+        self._is_woken = False
+        self._write_all()
+        return going
 
     def _somebody_waits(self) -> bool:
         return any(item.answer is not None for item in list(self._waiting))
@@ -216,8 +227,7 @@ class Scribe:
             store = self._opened()
             outcomes = store.apply(operations) if patient else store.apply_now(operations)
         except MigrateError as e:
-            self._owe(items, e)
-            return []
+            return self._write_singly(items, e) if len(items) > 1 else self._owe(items, e)
         except BaseException:
             self._waiting.extendleft(reversed(items))  # interrupted by the keyboard
             raise
@@ -235,8 +245,8 @@ class Scribe:
                 continue  # nobody waits any more, so it is not begun
             try:
                 operation = item.tell = item.tell() if callable(item.tell) else item.tell
-            except Exception:  # a fault of ours in one call is no reason to lose the others
-                _log.exception("the ledger could not tell what a call took")
+            except Exception as e:  # a fault of ours in one call is no reason to lose the others
+                _log.error("what a call took could not be told: %s", type(e).__name__)
                 continue
             items.append(item)
             operations.append(operation)
@@ -260,9 +270,32 @@ class Scribe:
 
     def _hear(self, heard: list[tuple[Heard, Outcome]]) -> None:
         for hear, outcome in heard:
-            hear(outcome)
+            try:
+                hear(outcome)
+            except Exception as e:  # it is written; whoever hears of it is no reason to fail the call that wrote it
+                _log.error("a fault after the ledger was written: %s", type(e).__name__)
 
-    def _owe(self, items: list[_Item], error: MigrateError) -> None:
+    def _write_singly(self, items: list[_Item], error: MigrateError) -> list[tuple[Heard, Outcome]]:
+        """Write one by one what could not be written together: one of them may be what no books can hold."""
+        heard: list[tuple[Heard, Outcome]] = []
+        left: list[_Item] = []
+        for i, item in enumerate(items):
+            operation = cast("Operation", item.tell)  # `_gather` has asked for it
+            try:
+                heard += self._answer([item], [operation], self._opened().apply([operation]))
+            except MigrateError as e:
+                error = e
+                left.append(item)
+                if len(left) == i + 1 == _TROUBLE:
+                    return self._owe(items, error)  # it is the books themselves, which may take their time to fail
+        for item in left:
+            if item.answer is None:
+                _log.error("the ledger cannot hold an entry, which is dropped: %s", error)
+            elif item.answer.set_running_or_notify_cancel():
+                item.answer.set_exception(error)
+        return heard
+
+    def _owe(self, items: list[_Item], error: MigrateError) -> list[tuple[Heard, Outcome]]:
         """Tell those who wait, and keep for later what nobody waits for."""
         _log.warning("the ledger cannot be written: %s", error)
         for item in reversed(items):
@@ -272,6 +305,7 @@ class Scribe:
                 item.answer.set_exception(error if isinstance(error, LedgerError) else LedgerError(str(error)))
         while len(self._waiting) > _MOST_OWED:
             self._waiting.popleft()
+        return []
 
     def _tick(self) -> None:
         """Prolong what this process holds, and end what nobody holds any more."""
