@@ -53,7 +53,7 @@ RULES: Final = (
         "        if emit is not None:\n            yield emit\n        return None\n",
         "        if emit is not None:\n            yield emit\n"
         '        return None if source.fault is None else broken(target, "cut")\n',
-        red=7,
+        red=9,
     ),
     Broken(
         "A stream is whole when its finish was there",
