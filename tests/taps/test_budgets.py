@@ -424,6 +424,33 @@ def test_a_fork_shares_no_books(budgeted):
         assert len({entry.request for entry in desk.entries()}) == 3
 
 
+def test_books_in_memory_are_for_one_process(budgeted):
+    """A second program of the same configuration is refused, and so is a forked child; one after the other is none."""
+    program = "import sys, llm_migrate; llm_migrate.Client(config=sys.argv[1])"
+    with loopback() as server:
+        desk = budgeted(server)
+        file = desk.file.with_name("memory.toml")
+        file.write_text(desk.file.read_text().replace(desk.url, "sqlite:///:memory:"))
+        command = [sys.executable, "-c", program, str(file)]
+        assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+        client = llm_migrate.Client(config=file)
+        client.chat(**ASK)
+        second = subprocess.run(command, check=False, capture_output=True, text=True)
+        child = os.fork()
+        if child == 0:
+            try:
+                llm_migrate.Client(config=file).chat(**ASK)
+            except LedgerError:
+                os._exit(7)
+            finally:
+                os._exit(1)
+
+        assert "keeps its books in memory" in second.stderr
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        client.close()
+        scribe_of("sqlite:///:memory:", durable=False).close()
+
+
 def test_a_forked_child_ends_nothing_of_its_parents(budgeted):
     """P1: a child drops the copy of a stream that its parent goes on reading; the parent's is booked as it ends."""
     gate = threading.Event()

@@ -16,6 +16,7 @@ from llm_migrate.catalog.policy import find_model
 from llm_migrate.catalog.schema import Model
 from llm_migrate.errors import LedgerError
 from llm_migrate.ledger.alert import OVER_BUDGET, Alert
+from llm_migrate.ledger.alone import claim
 from llm_migrate.ledger.books import (
     NEVER,
     Basis,
@@ -179,6 +180,8 @@ class Ledger:
         self._known: dict[tuple[str, str, str], _Known] = {}
         self._counted: tuple[object, dict[tuple[str, bool, int], Counted]] = None, {}
         self._seen = 0
+        if config.ledger.url == MEMORY and config.path is not None:
+            claim(config.path)
         self._scribe = scribe_of(config.ledger.url, durable=config.ledger.durable, wall=wall)
         try:
             self._scribe.read(self.look)
