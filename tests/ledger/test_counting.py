@@ -20,7 +20,7 @@ from llm_migrate.catalog.schema import ImageTokens
 from llm_migrate.catalog.tokenizer import find_image_tokens, find_tokenizer
 from llm_migrate.errors import CatalogError
 from llm_migrate.ledger.classes import NAMES, classify
-from llm_migrate.ledger.counting import Counted, count_answer, count_events, count_request, count_text
+from llm_migrate.ledger.counting import Counted, count_events, count_request, count_text
 from llm_migrate.ledger.exact import exact_counter
 from llm_migrate.ledger.family import MILLION, WEIGHTS, family_names, find_family
 from llm_migrate.ledger.images import image_size, image_tokens
@@ -499,10 +499,15 @@ def test_a_whole_answer_counts_like_a_stream_of_it():
     call = {"id": "c", "type": "function", "function": {"name": SAID[2], "arguments": SAID[3]}}
     message = {"role": "assistant", "reasoning_content": SAID[0], "content": SAID[1], "tool_calls": [call]}
 
-    assert count_answer({"choices": [{"index": 0, "message": message}]}, O200K) == count_events(STREAM, O200K)
-    assert count_answer({"choices": [{"index": 0, "text": "Hello world"}]}, O200K, EXACT) == 2
-    assert count_answer({"choices": [{"message": {"function_call": call["function"]}}]}, O200K, EXACT) == 8 + 2 + 6
-    assert count_answer({"error": {}}, O200K) == 0
+    def line(body: object) -> bytes:
+        return b"data: " + orjson.dumps(body) + b"\n\n"
+
+    whole = line({"choices": [{"index": 0, "message": message}]})
+    assert count_events(whole, O200K) == count_events(STREAM, O200K)
+    assert count_events(line({"choices": [{"index": 0, "text": "Hello world"}]}), O200K, EXACT) == 2
+    called = line({"choices": [{"message": {"function_call": call["function"]}}]})
+    assert count_events(called, O200K, EXACT) == 8 + 2 + 6
+    assert count_events(line({"error": {}}), O200K) == 0
 
 
 def test_two_choices_are_two_texts():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
+
+from llm_migrate.cli.progress import Progress
 
 if TYPE_CHECKING:
     from llm_migrate.config import Chain, Config
@@ -163,7 +164,7 @@ def _ask(
             unasked.append(Finding("warning", "live", place_of(target), what, "give one with --model", target.name))
         else:
             models[target.name] = asked
-    progress = _Progress()
+    progress = Progress("{done} of {total} targets answered")
     seen = ask_all(config, targets, models=models, timeout_s=timeout_s, progress=progress.show)
     progress.clear()
     return seen, [*unasked, *(finding for one in seen for finding in one.findings())]
@@ -171,20 +172,3 @@ def _ask(
 
 def _today() -> dt.date:
     return dt.datetime.now().astimezone().date()
-
-
-class _Progress:
-    """One line on stderr, only on a terminal, and only once the wait is longer than half a second."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._shown = False
-
-    def show(self, done: int, total: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._started > 0.5:
-            self._shown = True
-            click.echo(f"\r\x1b[K{done} of {total} targets answered", nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)

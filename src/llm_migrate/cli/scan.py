@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from llm_migrate.cli.progress import Progress
 from llm_migrate.scan.finding import ScanResult
 from llm_migrate.scan.scan import scan
 
@@ -54,7 +54,7 @@ def command(
     """  # noqa: D301 - click wants the character
     if fail_on in ("lossy", "blocked") and not targets:
         raise click.UsageError(f"--fail-on {fail_on} needs a verdict: name a target with --to")
-    progress = _Progress()
+    progress = Progress("scanned {done} of {total} files")
     result = scan(
         paths or (".",),
         from_providers=origins,
@@ -68,23 +68,6 @@ def command(
     _write(_report(result, style, to_file=output is not None), output)
     if _fails(result, fail_on):
         sys.exit(1)
-
-
-class _Progress:
-    """One line on stderr, only on a terminal, and only once the wait is longer than half a second."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._shown = False
-
-    def show(self, done: int, total: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._started > 0.5:
-            self._shown = True
-            click.echo(f"\r\x1b[Kscanned {done:,} of {total:,} files", nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _report(result: ScanResult, style: str, *, to_file: bool) -> str:

@@ -16,11 +16,11 @@ try:
 except ImportError:  # Windows, where nobody is told
     fcntl = None  # type: ignore[assignment]
 
-_claimed: Final[dict[Path, int]] = {}  # held open, and so locked, until this process ends
+_kept: Final[dict[Path, int]] = {}  # held open, and so locked, until this process ends
 _lock: Final = threading.Lock()
 
 
-def claim(config: Path) -> None:
+def keep_alone(config: Path) -> None:
     """Keep the books of a configuration to this process, until it ends.
 
     Raises:
@@ -30,7 +30,7 @@ def claim(config: Path) -> None:
         return
     with _lock:
         path = config.resolve()
-        if path in _claimed:
+        if path in _kept:
             return
         name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         owner = os.getuid() if hasattr(os, "getuid") else 0
@@ -47,4 +47,4 @@ def claim(config: Path) -> None:
                 "ledger.url: another process of this configuration keeps its books in memory, so no limit would hold"
                 " for both: name a file or a server"
             ) from None
-        _claimed[path] = descriptor
+        _kept[path] = descriptor

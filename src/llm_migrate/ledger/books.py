@@ -386,7 +386,7 @@ def choose(wants: Sequence[Want], taken: Mapping[str, int]) -> tuple[Want, int] 
         wants: what each would be asked for.
         taken: offer -> what is not free of it in the balances that count.
     """
-    left = {want.offer: _left(want, taken.get(want.offer, 0)) for want in wants}
+    left = {want.offer: left_of(want, taken.get(want.offer, 0)) for want in wants}
     ordered = sorted(wants, key=lambda want: (want.rank, want.ends_at, left[want.offer], want.offer))
     for want in ordered:
         if want.amount <= left[want.offer]:
@@ -397,7 +397,8 @@ def choose(wants: Sequence[Want], taken: Mapping[str, int]) -> tuple[Want, int] 
     return None
 
 
-def _left(want: Want, taken: int) -> int:
+def left_of(want: Want, taken: int) -> int:
+    """Return how much can be had of an offer of which so much is not free; a soft one never runs out."""
     return NEVER if want.limit is None or not want.hard else max(0, want.limit - taken)
 
 

@@ -81,16 +81,11 @@ def count_text(text: str, family: Family, exact: Counter | None = None) -> int:
     return -(-family.weigh(text.encode("utf-8", "surrogatepass")) // MILLION)
 
 
-def count_answer(answer: Table, family: Family, exact: Counter | None = None) -> int:
-    """Return the output tokens of a whole answer in OpenAI's shape: what can be seen of it, hidden thoughts cannot."""
-    return _count_pieces(_pieces(answer), family, exact)
-
-
 def count_events(payload: bytes, family: Family, exact: Counter | None = None) -> int:
     """Return the output tokens of what a stream delivered.
 
     Args:
-        payload: server-sent events as we write them, one JSON chunk a line; may end anywhere.
+        payload: server-sent events as we write them, one JSON chunk, or whole answer, a line; may end anywhere.
         family: the model's tokenizer.
         exact: counts a text exactly.
     """

@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from llm_migrate.catalog.policy import find_model
 from llm_migrate.catalog.schema import Model
 from llm_migrate.errors import LedgerError
 from llm_migrate.ledger.alert import OVER_BUDGET, Alert
-from llm_migrate.ledger.alone import claim
+from llm_migrate.ledger.alone import keep_alone
 from llm_migrate.ledger.books import (
-    NEVER,
+    CLOCK_BACK_MS,
     Basis,
     Correct,
     Done,
@@ -39,14 +39,17 @@ from llm_migrate.ledger.cost import MOST_TOKENS, price_at
 from llm_migrate.ledger.counting import Counted
 from llm_migrate.ledger.meter import Meter, meter_for
 from llm_migrate.ledger.offers import (
+    UNBUDGETED,
     Need,
     Offer,
+    Rank,
     actual,
     in_units,
     is_for,
     most,
     offers_of,
     output_within,
+    rank,
     wants,
 )
 from llm_migrate.ledger.scribe import LEASE_MS, Scribe
@@ -61,12 +64,7 @@ if TYPE_CHECKING:
 PERCENTS: Final = (50, 80, 95, 100)
 _USUAL_OUTPUT: Final = 4096  # tokens, where neither the call nor the catalog says how many there may be
 _FOLD_AFTER: Final = 1000  # events whose words are kept until it is known whether they must be counted
-_MEGA: Final = 1_000_000
 _WORTH_KEEPING_PPM: Final = 10_000  # a correction is written down when it has moved by a hundredth
-
-Rank: TypeAlias = tuple[int, int, int, str]
-_UNBUDGETED: Final[Rank] = (3, NEVER, 0, "")
-_EXHAUSTED: Final[Rank] = (4, NEVER, 0, "")
 
 _log = logging.getLogger("llm_migrate.budget")
 
@@ -181,7 +179,7 @@ class Ledger:
         self._counted: tuple[object, dict[tuple[str, bool, int], Counted]] = None, {}
         self._seen = 0
         if config.ledger.url == MEMORY and config.path is not None:
-            claim(config.path)
+            keep_alone(config.path)
         self._scribe = scribe_of(config.ledger.url, durable=config.ledger.durable, wall=wall)
         try:
             self._scribe.read(self.look)
@@ -280,21 +278,9 @@ class Ledger:
         """Return where a target stands among others when what is free goes first; the least is best."""
         known = self._look_up(target, model, call.model)
         if not known.offers:
-            return _UNBUDGETED
+            return UNBUDGETED
         now = self._now_ms()
-        need = self._need(known, target, model, call, now)
-        best = _EXHAUSTED
-        for want in wants(known.offers, need, now):
-            first, last, _ = want.buckets
-            taken = sum(
-                amount
-                for (offer, bucket), amount in self._taken.items()
-                if offer == want.offer and first <= bucket <= last
-            )
-            left = NEVER if want.limit is None or not want.hard else want.limit - taken
-            if left >= want.least:
-                best = min(best, (want.rank, want.ends_at, left, want.offer))
-        return best
+        return rank(wants(known.offers, self._need(known, target, model, call, now), now), self._taken)
 
     def flush(self) -> None:
         """Wait until all that was told is written."""
@@ -333,12 +319,13 @@ class Ledger:
     def _now_ms(self) -> int:
         now = int(self._wall() * 1000)
         self._seen = max(self._seen, now)
-        return max(now, self._seen - 2000)
+        return max(now, self._seen - CLOCK_BACK_MS)
 
     def _need(self, known: _Known, target: Target, model: str, call: Call, now: int, times: int = 1) -> Need:
         counted = self._count(known.meter, call)
         raw = counted.tokens * times
-        tokens = raw if counted.basis == "exact" else self._corrections.get(_key(target, model), NONE).correct(raw)
+        learned = self._corrections.get(_key(target.provider.id, model), NONE)
+        corrected = replace(counted, tokens=raw if counted.basis == "exact" else learned.correct(raw))
         most_tokens = known.listed.max_output_tokens if known.listed is not None else None
         output = 0 if call.api == "embeddings" else _output_limit(call, most_tokens)
         price = None
@@ -346,14 +333,13 @@ class Ledger:
             price = price_at(
                 target,
                 known.listed,
-                input_tokens=tokens,
+                input_tokens=corrected.tokens,
                 at=dt.datetime.fromtimestamp(now / 1000, dt.UTC),
                 thinking=known.listed.always_thinking,
                 currencies=known.currencies,
             )
-        return Need(
-            tokens, -(-tokens * counted.factor_ppm // _MEGA), output, price, 0 if counted.basis == "exact" else raw
-        )
+        unlearned = 0 if counted.basis == "exact" else raw
+        return Need(corrected.tokens, corrected.at_most, output, price, unlearned)
 
     def _ended(self, hold: Hold, ending: Ending, usage: Mapping[str, object] | None, *, left: bool) -> Operation:
         operation = hold.claim.operation
@@ -380,7 +366,7 @@ class Ledger:
     def _learn(self, hold: Hold, usage: Mapping[str, object] | None) -> None:
         """Note how far the count of a prompt was off."""
         counted = (usage or {}).get("prompt_tokens")
-        key = f"{hold.offer.budget.provider}/{hold.claim.operation.model}"
+        key = _key(hold.offer.budget.provider, hold.claim.operation.model)
         kept = self._corrections.get(key, NONE)
         if isinstance(counted, int):
             learned = updated(kept, hold.claim.need.counted_tokens, counted)
@@ -436,8 +422,8 @@ def _why_unusable(offers: Sequence[Offer], now: int) -> str:
     return f"{', '.join(offer.id for offer in offers)} cannot be used at this time"
 
 
-def _key(target: Target, model: str) -> str:
-    return f"{target.provider.id}/{model}"
+def _key(provider: str, model: str) -> str:
+    return f"{provider}/{model}"
 
 
 _scribes: dict[str, Scribe] = {}

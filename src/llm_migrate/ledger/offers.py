@@ -7,14 +7,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeAlias
 
 from llm_migrate.catalog.schema import Price
 from llm_migrate.config.budgets import NANO, Budget
-from llm_migrate.ledger.books import NEVER, Balance, Want
+from llm_migrate.ledger.books import NEVER, Want, left_of
 from llm_migrate.ledger.cost import MOST_TOKENS, cost_of, most_of
 from llm_migrate.ledger.windows import Window, after_activation, buckets, ends_at, fixed, is_open
 
+Rank: TypeAlias = tuple[int, int, int, str]
+
+UNBUDGETED: Final[Rank] = (3, NEVER, 0, "")  # a target that no budget is for
+EXHAUSTED: Final[Rank] = (4, NEVER, 0, "")  # one whose budgets have no room
 LEAST_OUTPUT: Final = 256  # tokens: below this an answer under a hard limit is of no use
 RANKS: Final[Mapping[str, int]] = {"free": 0, "prepaid": 1, "postpaid": 2}
 _MEGA: Final = 1_000_000
@@ -187,13 +191,29 @@ def _counted(usage: Mapping[str, object]) -> tuple[int, int]:
     return given, max(written, total - given)
 
 
-def taken(want: Want, balances: Mapping[tuple[str, int], Balance]) -> int:
-    """Return what is not free of an offer in the balances that count for a want."""
+def taken(want: Want, amounts: Mapping[tuple[str, int], int]) -> int:
+    """Return what is not free of an offer in the balances that count for a want.
+
+    Args:
+        want: which of the offer's balances count.
+        amounts: (offer, number of the balance) -> what is not free; other threads may add to it.
+    """
     first, last, _ = want.buckets
     if first == last:
-        found = balances.get((want.offer, first))
-        return found.taken if found is not None else 0
-    return sum(b.taken for (offer, bucket), b in balances.items() if offer == want.offer and first <= bucket <= last)
+        return amounts.get((want.offer, first), 0)
+    known = list(amounts.items())
+    return sum(amount for (offer, bucket), amount in known if offer == want.offer and first <= bucket <= last)
+
+
+def rank(asked: Sequence[Want], amounts: Mapping[tuple[str, int], int]) -> Rank:
+    """Return where a target with budgets stands among others when what is free goes first; the least is best.
+
+    Args:
+        asked: what a call would take of each of its offers that can be used.
+        amounts: as for `taken`.
+    """
+    lefts = ((want, left_of(want, taken(want, amounts))) for want in asked)
+    return min(((w.rank, w.ends_at, left, w.offer) for w, left in lefts if left >= w.least), default=EXHAUSTED)
 
 
 def in_units(amount: int, budget: Budget) -> str:

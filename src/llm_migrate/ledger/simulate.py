@@ -16,19 +16,16 @@ from llm_migrate.catalog.schema import Model, Price
 from llm_migrate.config.budgets import Budget
 from llm_migrate.config.workload import Route, Workload
 from llm_migrate.errors import ConfigError
-from llm_migrate.ledger.books import NEVER, Balance, Want, choose
+from llm_migrate.ledger.books import Want, choose
 from llm_migrate.ledger.cost import Money, cost_of, in_currency, price_at
-from llm_migrate.ledger.offers import Need, Offer, is_for, offers_of, taken, wants
+from llm_migrate.ledger.offers import UNBUDGETED, Need, Offer, Rank, is_for, offers_of, rank, taken, wants
 from llm_migrate.ledger.windows import Window, buckets, ends_at, fixed, is_open
 from llm_migrate.ledger.zone import load_zone
 
 Order: TypeAlias = Literal["ordered", "free-first", "cheapest"]
-Rank: TypeAlias = tuple[int, int, int, str]
 
 ORDERS: Final[tuple[Order, ...]] = ("ordered", "free-first", "cheapest")
 # As for real calls: a target without a budget comes behind those that have some, one that has used them up last.
-_UNBUDGETED: Final[Rank] = (3, NEVER, 0, "")
-_EXHAUSTED: Final[Rank] = (4, NEVER, 0, "")
 _LOOKS_A_DAY: Final = 8  # for the balances of days in another zone
 
 
@@ -163,7 +160,7 @@ class _Run:
             for route in workload.routes
         }
         self._open = {route.name: fixed(route.from_, route.until, workload.zone) for route in workload.routes}
-        self._balances: dict[tuple[str, int], Balance] = {}
+        self._spent: dict[tuple[str, int], int] = {}
         self._uses = {offer.id: OfferUse(offer.budget) for offer in self._offers.values()}
         self._routes = {route.name: RouteUse(route.name, route.model) for route in workload.routes}
         self._models = {
@@ -183,7 +180,7 @@ class _Run:
     def outcome(self) -> Outcome:
         """Return what it came to."""
         for offer in self._offers.values():
-            _close(self._uses[offer.id], offer, self._workload, self._balances)
+            _close(self._uses[offer.id], offer, self._workload, self._spent)
         calls, tokens = self._unserved
         found = Outcome(self._order, tuple(self._uses.values()), tuple(self._routes.values()), calls, tokens, None)
         return replace(found, total=_total(found.money, self._workload))
@@ -199,14 +196,7 @@ class _Run:
 
     def _rank(self, route: Route, call: _Call, need: Need) -> Rank:
         offers = self._of[route.name]
-        if not offers:
-            return _UNBUDGETED
-        best = _EXHAUSTED
-        for want in _wants(offers, need, call.at_ms):
-            left = NEVER if want.limit is None or not want.hard else want.limit - taken(want, self._balances)
-            if left >= want.amount:
-                best = min(best, (want.rank, want.ends_at, left, want.offer))
-        return best
+        return rank(_wants(offers, need, call.at_ms), self._spent) if offers else UNBUDGETED
 
     def _try(self, route: Route, call: _Call, need: Need) -> bool:
         """Have a target answer a call, unless its budgets do not allow it."""
@@ -217,7 +207,7 @@ class _Run:
                 return False
             self._pay(route, need)
             return True
-        held = {want.offer: taken(want, self._balances) for want in asked}
+        held = {want.offer: taken(want, self._spent) for want in asked}
         chosen = choose(asked, held)
         if chosen is None:
             return False
@@ -230,8 +220,7 @@ class _Run:
 
     def _book(self, want: Want, amount: int, need: Need) -> None:
         place = (want.offer, want.buckets[2])
-        known = self._balances.get(place, Balance(*place))
-        self._balances[place] = replace(known, spent=known.spent + amount)
+        self._spent[place] = self._spent.get(place, 0) + amount
         use = self._uses[want.offer]
         use.used += amount
         use.calls += 1
@@ -333,7 +322,7 @@ def _wants(offers: Sequence[Offer], need: Need, now_ms: int) -> tuple[Want, ...]
     return tuple(replace(want, least=want.amount) for want in wants(offers, need, now_ms))
 
 
-def _close(use: OfferUse, offer: Offer, workload: Workload, balances: Mapping[tuple[str, int], Balance]) -> None:
+def _close(use: OfferUse, offer: Offer, workload: Workload, spent: Mapping[tuple[str, int], int]) -> None:
     """Say what of an offer was lost, and what is left of it."""
     window, limit = offer.window, offer.budget.amount
     if window is None:
@@ -347,7 +336,7 @@ def _close(use: OfferUse, offer: Offer, workload: Workload, balances: Mapping[tu
     use.state = "open" if is_open(window, after_ms) else "over"
     if limit is None or window.rolling_s is not None:
         return
-    unused = {bucket: max(0, limit - _spent(balances, offer.id, bucket)) for bucket in ends}
+    unused = {bucket: max(0, limit - spent.get((offer.id, bucket), 0)) for bucket in ends}
     use.expired = sum(unused[bucket] for bucket, end in ends.items() if end is not None and end <= after_ms)
     use.left = sum(unused[bucket] for bucket, end in ends.items() if end is None or end > after_ms)
 
@@ -362,11 +351,6 @@ def _balances_of(window: Window, workload: Workload) -> dict[int, int | None]:
             if is_open(window, at):
                 ends[buckets(window, at)[2]] = ends_at(window, at)
     return ends
-
-
-def _spent(balances: Mapping[tuple[str, int], Balance], offer: str, bucket: int) -> int:
-    found = balances.get((offer, bucket))
-    return found.spent if found is not None else 0
 
 
 def _total(money: Mapping[str, int], workload: Workload) -> Money | None:
